@@ -1,0 +1,124 @@
+//! `cargo xtask fetch`: the vendor's documents, checked and reduced to their contract.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::source::Source;
+use crate::{contract, generate, json};
+
+/// Where the vendor serves its REST API document.
+pub const API_DOCUMENT: &str = "https://api.huntress.io/swagger_doc.json";
+/// Where the vendor serves its webhooks document.
+pub const WEBHOOKS_DOCUMENT: &str = "https://api.huntress.io/v1/webhooks_doc.json";
+
+const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
+
+/// Fetches both documents, writes their contracts into `spec`, then generates.
+///
+/// Everything is read and checked, and the new `openapi.json` made, before the
+/// first file is replaced: bad input leaves the folder as it was.
+pub fn run(spec: &Path, api: &Source, webhooks: &Source, timeout: Duration) -> Result<()> {
+    let api = contract_of(&api.read(timeout)?, &api.to_string(), check_swagger)?;
+    let webhooks = contract_of(
+        &webhooks.read(timeout)?,
+        &webhooks.to_string(),
+        check_webhooks,
+    )?;
+    let generated = generate::generate(&api, &generate::overlay::read(spec)?)
+        .context("the new document cannot be generated; nothing was written")?;
+
+    let (paths, operations, schemas) = counts(&api);
+    json::write_atomically(&spec.join("swagger_doc.json"), &json::canonical_text(api))?;
+    json::write_atomically(
+        &spec.join("webhooks_doc.json"),
+        &json::canonical_text(webhooks),
+    )?;
+    println!("contract: {paths} paths, {operations} operations, {schemas} definitions");
+    generate::write(spec, &generated)
+}
+
+/// Parses, checks and reduces one document.
+pub fn contract_of(text: &str, name: &str, check: impl Fn(&Value) -> Result<()>) -> Result<Value> {
+    let document = parse(text).with_context(|| format!("{name} cannot be used"))?;
+    check(&document).with_context(|| format!("{name} cannot be used"))?;
+    Ok(json::canonical(contract::reduce(document)))
+}
+
+fn parse(text: &str) -> Result<Value> {
+    let start = text.trim_start();
+    if start.is_empty() {
+        bail!("it is empty");
+    }
+    if start.starts_with('<') {
+        bail!("it is HTML, not JSON");
+    }
+    match json::parse_strict(text) {
+        Ok(document @ Value::Object(_)) => Ok(document),
+        Ok(_) => bail!("it is JSON, but not an object"),
+        Err(error) if error.is_eof() => bail!("its JSON is truncated: {error}"),
+        Err(error) => bail!("its JSON is broken: {error}"),
+    }
+}
+
+/// Refuses what is not a Swagger 2.0 document with operations, each of them once.
+pub fn check_swagger(document: &Value) -> Result<()> {
+    match &document["swagger"] {
+        Value::String(version) if version == "2.0" => {}
+        Value::Null => bail!("it is not Swagger 2.0: it has no `swagger` key"),
+        other => bail!("it is not Swagger 2.0: `swagger` is {other}"),
+    }
+    let paths = match document["paths"].as_object() {
+        Some(paths) if !paths.is_empty() => paths,
+        _ => bail!("it has no paths"),
+    };
+    let mut seen = std::collections::HashMap::new();
+    for (path, item) in paths {
+        for method in METHODS.iter().filter(|method| item.get(**method).is_some()) {
+            let place = (*method, anonymous_parameters(path));
+            if let Some(other) = seen.insert(place, path) {
+                let method = method.to_uppercase();
+                bail!("it declares one operation twice: {method} {other} and {method} {path}");
+            }
+        }
+    }
+    if seen.is_empty() {
+        bail!("its paths have no operations");
+    }
+    Ok(())
+}
+
+/// Refuses what is not an OpenAPI 3.1 document with webhooks.
+pub fn check_webhooks(document: &Value) -> Result<()> {
+    match &document["openapi"] {
+        Value::String(version) if version.starts_with("3.1.") => {}
+        other => bail!("it is not OpenAPI 3.1: `openapi` is {other}"),
+    }
+    match document["webhooks"].as_object() {
+        Some(webhooks) if !webhooks.is_empty() => Ok(()),
+        _ => bail!("it has no webhooks"),
+    }
+}
+
+/// `/v1/agents/{id}` and `/v1/agents/{agent_id}` are one path.
+fn anonymous_parameters(path: &str) -> String {
+    let segments = path.split('/').map(|segment| {
+        if segment.starts_with('{') {
+            "{}"
+        } else {
+            segment
+        }
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+fn counts(api: &Value) -> (usize, usize, usize) {
+    let size = |value: &Value| value.as_object().map_or(0, serde_json::Map::len);
+    let operations = api["paths"].as_object().map_or(0, |paths| {
+        let methods = |item: &Value| METHODS.iter().filter(|m| item.get(**m).is_some()).count();
+        paths.values().map(methods).sum()
+    });
+    (size(&api["paths"]), operations, size(&api["definitions"]))
+}

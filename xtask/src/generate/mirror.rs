@@ -1,0 +1,175 @@
+//! Folds `/v1/accounts/{account_id}/…` into the operations they mirror.
+//!
+//! For resellers the vendor repeats a part of the API under each managed account.
+//! A mirror is *exact*: the same parameters, body and success responses, with the
+//! account's id in front. Exact mirrors leave the document; the operation they
+//! mirror is marked `x-huntress-account-scope: true`. A mirror that differs is an
+//! error. An operation that exists under the account only is no mirror and stays.
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+use super::walk::METHODS;
+
+/// What a mirrored path begins with.
+pub const PREFIX: &str = "/v1/accounts/{account_id}/";
+/// Marks an operation that can be called for one managed account.
+pub const SCOPED: &str = "x-huntress-account-scope";
+
+/// See the module's text.
+pub fn fold(document: &mut Value) -> Result<()> {
+    let Some(paths) = document["paths"].as_object_mut() else {
+        return Ok(());
+    };
+    let mirrors: Vec<String> = paths
+        .keys()
+        .filter(|path| path.starts_with(PREFIX))
+        .cloned()
+        .collect();
+    for path in mirrors {
+        let original = path.replacen(PREFIX, "/v1/", 1);
+        for method in METHODS {
+            let Some(mirror) = paths[&path].get(method) else {
+                continue;
+            };
+            let Some(operation) = paths.get(&original).and_then(|item| item.get(method)) else {
+                continue;
+            };
+            if let Some(what) = difference(operation, mirror) {
+                bail!(
+                    "{} {path} is no longer an exact mirror of {original}: {what}",
+                    method.to_uppercase()
+                );
+            }
+            paths[&original][method][SCOPED] = json!(true);
+            paths[&path]
+                .as_object_mut()
+                .expect("a path item")
+                .shift_remove(method);
+        }
+        if !METHODS
+            .iter()
+            .any(|method| paths[&path].get(method).is_some())
+        {
+            paths.shift_remove(&path);
+        }
+    }
+    Ok(())
+}
+
+fn difference(operation: &Value, mirror: &Value) -> Option<String> {
+    let ours = parameters(operation);
+    let theirs = parameters(mirror);
+    if !theirs
+        .iter()
+        .any(|p| p["name"] == "account_id" && p["in"] == "path")
+    {
+        return Some("it does not declare the path parameter account_id".to_owned());
+    }
+    let theirs: Vec<_> = theirs
+        .into_iter()
+        .filter(|p| p["name"] != "account_id")
+        .collect();
+    for parameter in &ours {
+        match theirs
+            .iter()
+            .find(|p| p["name"] == parameter["name"] && p["in"] == parameter["in"])
+        {
+            Some(same) if same == parameter => {}
+            Some(_) => return Some(format!("the parameter {} differs", parameter["name"])),
+            None => return Some(format!("it lacks the parameter {}", parameter["name"])),
+        }
+    }
+    if let Some(extra) = theirs
+        .iter()
+        .find(|p| !ours.iter().any(|q| q["name"] == p["name"]))
+    {
+        return Some(format!("it has the parameter {} besides", extra["name"]));
+    }
+    for key in ["requestBody", "responses", "security", "deprecated"] {
+        if operation[key] != mirror[key] {
+            return Some(format!("its {key} differ"));
+        }
+    }
+    None
+}
+
+fn parameters(operation: &Value) -> Vec<&Value> {
+    operation["parameters"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document() -> Value {
+        let id = json!({"name": "id", "in": "path", "schema": {"type": "integer"}});
+        let account = json!({"name": "account_id", "in": "path", "schema": {"type": "integer"}});
+        json!({"paths": {
+            "/v1/a/{id}": {"get": {"parameters": [id], "responses": {"200": {}}}},
+            "/v1/accounts/{account_id}/a/{id}": {"get": {"parameters": [account, id], "responses": {"200": {}}}}
+        }})
+    }
+
+    #[test]
+    fn an_exact_mirror_is_folded() {
+        let mut document = document();
+        fold(&mut document).unwrap();
+        assert_eq!(document["paths"].as_object().unwrap().len(), 1);
+        assert_eq!(document["paths"]["/v1/a/{id}"]["get"][SCOPED], true);
+    }
+
+    #[test]
+    fn an_operation_of_the_account_alone_stays() {
+        let mut document = document();
+        document["paths"]
+            .as_object_mut()
+            .unwrap()
+            .shift_remove("/v1/a/{id}");
+        fold(&mut document).unwrap();
+        assert!(document["paths"]["/v1/accounts/{account_id}/a/{id}"]["get"].is_object());
+    }
+
+    #[test]
+    fn a_mirror_that_differs_is_named() {
+        const MIRROR: &str = "/v1/accounts/{account_id}/a/{id}";
+        #[track_caller]
+        fn fails(change: impl Fn(&mut Value), why: &str) {
+            let mut document = document();
+            change(&mut document["paths"][MIRROR]["get"]);
+            assert_eq!(
+                fold(&mut document).unwrap_err().to_string(),
+                format!("GET {MIRROR} is no longer an exact mirror of /v1/a/{{id}}: {why}")
+            );
+        }
+        fails(
+            |m| m["responses"]["200"] = json!({"x": 1}),
+            "its responses differ",
+        );
+        fails(
+            |m| m["parameters"][1]["schema"] = json!({}),
+            "the parameter \"id\" differs",
+        );
+        fails(
+            |m| drop(m["parameters"].as_array_mut().unwrap().pop()),
+            "it lacks the parameter \"id\"",
+        );
+        fails(
+            |m| {
+                m["parameters"]
+                    .as_array_mut()
+                    .unwrap()
+                    .push(json!({"name": "x", "in": "query"}))
+            },
+            "it has the parameter \"x\" besides",
+        );
+        fails(
+            |m| drop(m["parameters"].as_array_mut().unwrap().remove(0)),
+            "it does not declare the path parameter account_id",
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! `cargo xtask generate`: contract and overlays to `spec/openapi.json`.
+//!
+//! The steps, in order; each is a file with its rule at the top:
+//!
+//! 1. [`convert`]: Swagger 2.0 to OpenAPI 3.0.3
+//! 2. [`mirror`]: the operations under `/v1/accounts/{account_id}` are folded
+//! 3. [`overlay`], stage `corrections`
+//! 4. [`types`]: ill-typed schemas are repaired from the shapes of their examples
+//! 5. [`security`]: the scheme that is named is the one that is declared
+//! 6. [`overlay`], stage `names`
+//! 7. [`names`], [`hoist`]: operations are named, inline objects and enums become components
+//! 8. [`tolerant`]: responses become tolerant, requests stay strict
+//! 9. [`overlay`], stage `docs`, then [`docs`] where a text is missing
+//! 10. [`lint`]
+
+pub mod convert;
+pub mod docs;
+pub mod hoist;
+pub mod lint;
+pub mod mirror;
+pub mod names;
+pub mod overlay;
+pub mod security;
+pub mod tolerant;
+pub mod types;
+pub mod walk;
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::json;
+use overlay::{Overlay, Stage};
+
+/// What a person should write, one sentence each.
+pub type Warnings = Vec<String>;
+
+/// The OpenAPI document and what it still wants.
+#[derive(Debug)]
+pub struct Generated {
+    /// The canonical text of `openapi.json`.
+    pub text: String,
+    /// Names and sentences that were made up by rule.
+    pub warnings: Warnings,
+}
+
+/// Runs the verb: generates, then writes or (with `check`) compares.
+pub fn run(spec: &Path, check: bool) -> Result<()> {
+    let contract = json::read(&spec.join("swagger_doc.json"))?;
+    let generated = generate(&contract, &overlay::read(spec)?)?;
+    if check {
+        compare(spec, &generated)
+    } else {
+        write(spec, &generated)
+    }
+}
+
+/// The whole pipeline, in memory.
+pub fn generate(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
+    let mut warnings = Warnings::new();
+    let mut document = convert::to_openapi(contract)?;
+    mirror::fold(&mut document)?;
+    overlay::apply(overlays, Stage::Corrections, &mut document)?;
+    types::repair(&mut document, &mut warnings)?;
+    security::repair(&mut document)?;
+    overlay::apply(overlays, Stage::Names, &mut document)?;
+    names::operations(&mut document)?;
+    hoist::hoist(&mut document, &mut warnings)?;
+    tolerant::relax(&mut document)?;
+    tolerant::prune(&mut document);
+    overlay::apply(overlays, Stage::Docs, &mut document)?;
+    docs::fill(&mut document, &mut warnings)?;
+    lint::check(&mut document)?;
+    Ok(Generated {
+        text: json::canonical_text(document),
+        warnings,
+    })
+}
+
+/// Writes `openapi.json` and shows the warnings.
+pub fn write(spec: &Path, generated: &Generated) -> Result<()> {
+    json::write_atomically(&spec.join("openapi.json"), &generated.text)?;
+    for warning in &generated.warnings {
+        eprintln!("warning: {warning}");
+    }
+    println!("wrote openapi.json ({} warnings)", generated.warnings.len());
+    Ok(())
+}
+
+fn compare(spec: &Path, generated: &Generated) -> Result<()> {
+    let path = spec.join("openapi.json");
+    let committed = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    if committed != generated.text {
+        let diff = similar::TextDiff::from_lines(committed.as_str(), generated.text.as_str());
+        println!(
+            "{}",
+            diff.unified_diff().header(
+                "spec/openapi.json (committed)",
+                "spec/openapi.json (generated)"
+            )
+        );
+        bail!("spec/openapi.json is stale; run `cargo xtask generate` and commit it");
+    }
+    if !generated.warnings.is_empty() {
+        bail!(
+            "spec/openapi.json is up to date, but still wants:\n  {}",
+            generated.warnings.join("\n  ")
+        );
+    }
+    println!("spec/openapi.json is up to date");
+    Ok(())
+}

@@ -1,0 +1,281 @@
+//! Our corrections, names and docs, as OpenAPI Overlay 1.0 documents.
+//!
+//! Each `spec/overlay/*.yaml` is one overlay: `actions` with a JSONPath (RFC 9535)
+//! `target` and an `update` (merged into every match) or `remove: true`. We ask
+//! more than the standard: every action has a `description`, its reason, and an
+//! action that matches nothing is an error, because a stale fix is a lie.
+//!
+//! `x-huntress-stage` says which document the overlay is written for:
+//!
+//! - `corrections`: the vendor's document right after its conversion to OpenAPI 3:
+//!   what only a person can know.
+//! - `names`: the same after the types are repaired, with the vendor's names and
+//!   inline schemas. An `x-huntress-name` there names an operation, a component, an
+//!   enum or an inline object.
+//! - `docs`: the finished document, every schema a named component. Such an update
+//!   may only add words to what exists; a property that is gone is an error too.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json_path::JsonPath;
+
+use crate::json;
+
+/// What the finished document may be given by a `docs` overlay.
+const WORDS: [&str; 3] = ["description", "summary", "title"];
+
+/// One overlay file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Overlay {
+    overlay: String,
+    #[serde(rename = "info")]
+    _info: Value,
+    /// The document this overlay is written for.
+    #[serde(rename = "x-huntress-stage")]
+    pub stage: Stage,
+    actions: Vec<Action>,
+    #[serde(skip)]
+    file: String,
+}
+
+/// See the module's text.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The converted vendor document.
+    Corrections,
+    /// The document with its types repaired.
+    Names,
+    /// The finished document.
+    Docs,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Action {
+    target: String,
+    #[serde(default)]
+    description: String,
+    update: Option<Value>,
+    #[serde(default)]
+    remove: bool,
+}
+
+impl Overlay {
+    /// Parses one overlay; `file` is named in every error about it.
+    pub fn parse(file: &str, yaml: &str) -> Result<Self> {
+        let mut overlay: Self = serde_yaml_ng::from_str(yaml)
+            .with_context(|| format!("overlay {file} cannot be read"))?;
+        file.clone_into(&mut overlay.file);
+        if !overlay.overlay.starts_with("1.0.") {
+            bail!("overlay {file} is of version {}, not 1.0", overlay.overlay);
+        }
+        for action in &overlay.actions {
+            if action.description.trim().is_empty() {
+                bail!(
+                    "overlay {file}: the action for {} gives no reason in its `description`",
+                    action.target
+                );
+            }
+        }
+        Ok(overlay)
+    }
+
+    fn apply(&self, document: &mut Value) -> Result<()> {
+        for action in &self.actions {
+            action
+                .apply(self.stage, document)
+                .with_context(|| format!("overlay {}, target {}", self.file, action.target))?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads `spec/overlay/*.yaml` in the order of their names.
+pub fn read(spec: &Path) -> Result<Vec<Overlay>> {
+    let folder = spec.join("overlay");
+    let entries =
+        std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut files: Vec<_> = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    files.retain(|path| path.extension().is_some_and(|e| e == "yaml"));
+    files.sort();
+    files
+        .iter()
+        .map(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            Overlay::parse(&name, &text)
+        })
+        .collect()
+}
+
+/// Applies the overlays of one stage.
+pub fn apply(overlays: &[Overlay], stage: Stage, document: &mut Value) -> Result<()> {
+    overlays
+        .iter()
+        .filter(|overlay| overlay.stage == stage)
+        .try_for_each(|overlay| overlay.apply(document))
+}
+
+impl Action {
+    fn apply(&self, stage: Stage, document: &mut Value) -> Result<()> {
+        let path = JsonPath::parse(&self.target).context("not a JSONPath")?;
+        let pointers: Vec<String> = path
+            .query_located(document)
+            .iter()
+            .map(|node| node.location().to_json_pointer())
+            .collect();
+        if pointers.is_empty() {
+            bail!("matches nothing; remove the action or correct its target");
+        }
+        match (&self.update, self.remove) {
+            (Some(update), false) => {
+                for pointer in pointers {
+                    let node = document.pointer_mut(&pointer).context("located")?;
+                    if stage == Stage::Docs {
+                        only_words(node, update, &pointer)?;
+                    }
+                    merge(node, update);
+                }
+            }
+            // The last first, so that list positions stay true.
+            (None, true) => {
+                for pointer in pointers.iter().rev() {
+                    remove(document, pointer);
+                }
+            }
+            _ => bail!("needs either `update` or `remove: true`"),
+        }
+        Ok(())
+    }
+}
+
+/// Objects merge recursively, lists are appended to, anything else is replaced.
+fn merge(node: &mut Value, update: &Value) {
+    match (node, update) {
+        (Value::Object(node), Value::Object(update)) => {
+            for (key, value) in update {
+                match node.get_mut(key) {
+                    Some(existing) => merge(existing, value),
+                    None => {
+                        node.insert(key.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        (Value::Array(node), Value::Array(update)) => node.extend(update.iter().cloned()),
+        (Value::Array(node), update) => node.push(update.clone()),
+        (node, update) => *node = update.clone(),
+    }
+}
+
+fn only_words(node: &Value, update: &Value, pointer: &str) -> Result<()> {
+    let Value::Object(update) = update else {
+        bail!("{pointer}: an overlay of the finished document adds words, nothing else");
+    };
+    for (key, value) in update {
+        if WORDS.contains(&key.as_str()) && value.is_string() {
+            continue;
+        }
+        let inner = format!("{pointer}/{}", json::escape(key));
+        match node.get(key) {
+            Some(existing) => only_words(existing, value, &inner)?,
+            None => bail!("{inner} does not exist; a text was written for it"),
+        }
+    }
+    Ok(())
+}
+
+fn remove(document: &mut Value, pointer: &str) {
+    let Some((parent, key)) = pointer.rsplit_once('/') else {
+        return;
+    };
+    match document.pointer_mut(parent) {
+        Some(Value::Object(map)) => {
+            map.shift_remove(&key.replace("~1", "/").replace("~0", "~"));
+        }
+        Some(Value::Array(list)) => {
+            if let Ok(index) = key.parse::<usize>() {
+                list.remove(index);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[track_caller]
+    fn overlay(stage: &str, actions: &str) -> Overlay {
+        let yaml = format!(
+            "overlay: 1.0.0\ninfo: {{title: t, version: 1.0.0}}\nx-huntress-stage: {stage}\nactions:\n{actions}"
+        );
+        Overlay::parse("test.yaml", &yaml).unwrap()
+    }
+
+    #[track_caller]
+    fn applied(mut document: Value, overlay: &Overlay) -> Result<Value> {
+        overlay.apply(&mut document)?;
+        Ok(document)
+    }
+
+    #[test]
+    fn update_merges_into_every_match_and_remove_takes_every_match() {
+        let document = json!({"a": [{"n": 1, "k": {"x": 1}}, {"n": 2}, {"n": 1}]});
+        let both = overlay(
+            "corrections",
+            "  - {target: '$.a[?@.n == 1]', description: why, update: {k: {y: 2}}}\n  - {target: '$.a[?@.n == 2]', description: why, remove: true}\n",
+        );
+        assert_eq!(
+            applied(document, &both).unwrap(),
+            json!({"a": [{"n": 1, "k": {"x": 1, "y": 2}}, {"n": 1, "k": {"y": 2}}]})
+        );
+    }
+
+    #[test]
+    fn an_action_that_matches_nothing_fails() {
+        let stale = overlay(
+            "corrections",
+            "  - {target: '$.gone', description: why, remove: true}\n",
+        );
+        let error = applied(json!({}), &stale).unwrap_err();
+        assert_eq!(
+            format!("{error:#}"),
+            "overlay test.yaml, target $.gone: matches nothing; remove the action or correct its target"
+        );
+    }
+
+    #[test]
+    fn an_action_without_a_reason_is_refused() {
+        let yaml = "overlay: 1.0.0\ninfo: {}\nx-huntress-stage: docs\nactions:\n  - {target: $.a, remove: true}\n";
+        let error = Overlay::parse("x.yaml", yaml).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "overlay x.yaml: the action for $.a gives no reason in its `description`"
+        );
+    }
+
+    #[test]
+    fn words_for_what_does_not_exist_are_refused() {
+        let stale = overlay(
+            "docs",
+            "  - {target: $.A, description: why, update: {properties: {gone: {description: text}}}}\n",
+        );
+        let error = applied(json!({"A": {"properties": {"id": {}}}}), &stale).unwrap_err();
+        assert!(
+            format!("{error:#}")
+                .ends_with("/A/properties/gone does not exist; a text was written for it"),
+            "{error:#}"
+        );
+    }
+}

@@ -1,0 +1,180 @@
+//! JSON as this pipeline wants it: no key twice, canonical order, atomic writes, pointers.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// Parses JSON and refuses a key that stands twice in one object, naming where.
+///
+/// `serde_json` keeps the last of two equal keys in silence; in a vendor's
+/// document that is a lost operation.
+pub fn parse_strict(text: &str) -> serde_json::Result<Value> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = Strict { pointer: "" }.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// `key` as one segment of a JSON pointer (RFC 6901).
+pub fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+struct Strict<'a> {
+    pointer: &'a str,
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        loop {
+            let pointer = format!("{}/{}", self.pointer, list.len());
+            match items.next_element_seed(Strict { pointer: &pointer })? {
+                Some(item) => list.push(item),
+                None => return Ok(Value::Array(list)),
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        let mut seen = HashSet::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            let pointer = format!("{}/{}", self.pointer, escape(&key));
+            if !seen.insert(key.clone()) {
+                return Err(serde::de::Error::custom(format_args!(
+                    "the key {pointer} stands there twice"
+                )));
+            }
+            map.insert(key, entries.next_value_seed(Strict { pointer: &pointer })?);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+/// The same value with the keys of every object in alphabetical order.
+pub fn canonical(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.into_iter().collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(
+                entries
+                    .into_iter()
+                    .map(|(k, v)| (k, canonical(v)))
+                    .collect(),
+            )
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(canonical).collect()),
+        other => other,
+    }
+}
+
+/// Canonical text: sorted keys, two spaces, a final newline.
+pub fn canonical_text(value: Value) -> String {
+    let mut text = serde_json::to_string_pretty(&canonical(value)).expect("a Value is JSON");
+    text.push('\n');
+    text
+}
+
+/// Replaces a file by a rename, so that no reader ever sees half of it.
+pub fn write_atomically(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().context("a file path")?;
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Reads and parses a JSON file of this project.
+pub fn read(path: &Path) -> Result<Value> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    match parse_strict(&text) {
+        Ok(value) => Ok(value),
+        Err(error) => bail!("{} is not JSON: {error}", path.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_key_that_stands_twice_is_named_by_its_pointer() {
+        let error = parse_strict(r#"{"paths":{"/v1/a":{"get":{},"get":{}}}}"#).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("the key /paths/~1v1~1a/get stands there twice"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn canonical_text_sorts_keys_and_keeps_lists() {
+        let value = json!({"b": [{"z": 1, "a": 2}, 1], "a": null});
+        assert_eq!(
+            canonical_text(value).replace(char::is_whitespace, ""),
+            r#"{"a":null,"b":[{"a":2,"z":1},1]}"#
+        );
+    }
+
+    #[test]
+    fn strict_parsing_agrees_with_serde_json() {
+        let text = r#"{"a":[1,-2,1.5,true,null,"\u00e9"],"b":{}}"#;
+        assert_eq!(
+            parse_strict(text).unwrap(),
+            serde_json::from_str::<Value>(text).unwrap()
+        );
+        assert!(parse_strict("{} x").is_err());
+    }
+}

@@ -1,0 +1,14 @@
+//! The vendor's document on its way to `spec/openapi.json`.
+//!
+//! [`fetch`] takes the vendor's documents and keeps their [`contract`];
+//! [`generate`] turns the contract and our overlays into the OpenAPI document
+//! that `build.rs` and the simulator read. `main.rs` is the command line.
+
+pub mod contract;
+pub mod fetch;
+pub mod generate;
+pub mod json;
+pub mod source;
+
+/// The `spec` folder of this workspace.
+pub const SPEC_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../spec");
