@@ -1,1 +1,30 @@
-//! x
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod account;
+mod client;
+mod credentials;
+mod envelope;
+mod error;
+mod input;
+mod lenient;
+mod open_enum;
+mod operation;
+mod response;
+mod server_message;
+mod timestamp;
+
+#[allow(clippy::all, clippy::pedantic, deprecated)]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/generated.rs"));
+}
+
+pub use account::AccountClient;
+pub use client::{Client, ClientBuilder};
+pub use credentials::{Credentials, CredentialsError};
+pub use error::Error;
+pub use generated::{builder, types};
+pub use input::InvalidValue;
+pub use jiff;
+pub use open_enum::UnknownValue;
+pub use response::{Page, Response};

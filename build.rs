@@ -1,0 +1,30 @@
+//! `spec/openapi.json` to `$OUT_DIR/generated.rs`; the steps are in `build/`.
+
+#[path = "build/mod.rs"]
+mod codegen;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+const DOCUMENT: &str = "spec/openapi.json";
+
+fn main() -> ExitCode {
+    println!("cargo::rerun-if-changed={DOCUMENT}");
+    println!("cargo::rerun-if-changed=build");
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            println!("cargo::error={DOCUMENT}: {}", problem.replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let text = std::fs::read_to_string(DOCUMENT).map_err(|error| error.to_string())?;
+    let (document, model) = codegen::parse(&text)?;
+    let code = codegen::generate(&document, &model)?.render()?;
+    let folder = std::env::var_os("OUT_DIR").ok_or("cargo did not set OUT_DIR")?;
+    let target = Path::new(&folder).join("generated.rs");
+    std::fs::write(target, code).map_err(|error| error.to_string())
+}

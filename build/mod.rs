@@ -1,0 +1,148 @@
+//! `spec/openapi.json` to the generated client.
+//!
+//! 1. [`model`]: the facts of the document that the passes need
+//! 2. [`view`]: the document as progenitor should see it
+//! 3. [`bindings`]: progenitor
+//! 4. one pass over its output: [`enums`], [`structs`], [`bodies`], [`operations`]
+//!
+//! [`surface`] renders the result for the snapshot test. The unit tests in these files
+//! run as part of `tests/codegen.rs`, since cargo does not test build scripts.
+
+pub mod bindings;
+pub mod bodies;
+pub mod enums;
+pub mod model;
+pub mod operations;
+pub mod structs;
+#[allow(dead_code)] // for the snapshot test, not for build.rs
+pub mod surface;
+pub mod syntax;
+pub mod view;
+
+use quote::quote;
+use syn::{Item, ItemEnum};
+
+use enums::OpenEnum;
+use model::{Kind, Model};
+use operations::Operation;
+use structs::Struct;
+
+/// Everything that is generated, before it becomes text.
+#[derive(Debug)]
+pub struct Code<'a> {
+    pub operations: Vec<Operation<'a>>,
+    pub structs: Vec<Struct>,
+    pub enums: Vec<OpenEnum>,
+    pub unions: Vec<ItemEnum>,
+}
+
+/// Parses the document; the error says where it is broken.
+pub fn parse(openapi: &str) -> Result<(serde_json::Value, Model), String> {
+    let document = serde_json::from_str(openapi).map_err(|error| format!("not JSON: {error}"))?;
+    let model = Model::read(&document)?;
+    Ok((document, model))
+}
+
+/// Runs progenitor and reads its output.
+pub fn generate<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Code<'a>, String> {
+    let raw = bindings::generate(&view::view(document, model))?;
+    let mut code = Code {
+        operations: operations::read(&raw, model)?,
+        structs: Vec::new(),
+        enums: Vec::new(),
+        unions: Vec::new(),
+    };
+    for item in syntax::module(&raw.items, "types")? {
+        let name = match item {
+            Item::Struct(item) => item.ident.to_string(),
+            Item::Enum(item) => item.ident.to_string(),
+            _ => continue,
+        };
+        let schema = model.schemas.get(&name);
+        let schema =
+            schema.ok_or_else(|| format!("progenitor made the type {name}, which is no schema"))?;
+        match (item, &schema.kind) {
+            (Item::Struct(item), Kind::Object(properties)) => {
+                code.structs.push(Struct::read(item, schema, properties)?);
+            }
+            (Item::Enum(item), Kind::Enum) => {
+                code.enums.push(OpenEnum::read(item, &schema.description));
+            }
+            (Item::Enum(item), Kind::Union) => code.unions.push(union(item, &schema.description)),
+            _ => {
+                return Err(format!(
+                    "schema {name}: progenitor made another kind of type of it"
+                ));
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn union(item: &ItemEnum, doc: &str) -> ItemEnum {
+    let (name, variants) = (&item.ident, &item.variants);
+    let variants = variants.iter().map(|variant| {
+        let doc = format!("Sent as {}.", variant.ident.to_string().to_lowercase());
+        quote!(#[doc = #doc] #variant)
+    });
+    syn::parse_quote! {
+        #[doc = #doc]
+        #[derive(Clone, Debug, PartialEq, ::serde::Deserialize, ::serde::Serialize)]
+        #[serde(untagged)]
+        #[non_exhaustive]
+        pub enum #name { #(#variants),* }
+    }
+}
+
+impl Code<'_> {
+    /// The whole module as formatted Rust.
+    pub fn render(&self) -> Result<String, String> {
+        let enums = self.enums.iter().map(OpenEnum::emit);
+        let structs = self.structs.iter().map(Struct::emit);
+        let unions = &self.unions;
+        let sent: Vec<&Struct> = self.structs.iter().filter(|ty| ty.sent).collect();
+        let bodies = sent.iter().map(|ty| bodies::emit_type(ty, &sent));
+        let body_builders = sent.iter().map(|ty| bodies::emit_builder(ty));
+        let builders = self.operations.iter().map(Operation::emit);
+        let client = self.operations.iter().map(Operation::emit_client_method);
+        let account = self
+            .operations
+            .iter()
+            .filter_map(Operation::emit_account_method);
+        let file = quote! {
+            /// What is sent and received. Generated from the vendor's document.
+            pub mod types {
+                #(#structs)*
+                #(#unions)*
+                #(#enums)*
+                #(#bodies)*
+
+                /// Builders of what is sent.
+                pub mod builder {
+                    #(#body_builders)*
+                }
+            }
+
+            /// One builder for each operation. Generated from the vendor's document.
+            pub mod builder {
+                use super::types;
+                use crate::client::Client;
+                use crate::error::Error;
+                use crate::operation::Operation;
+                use crate::response::{Page, Response};
+                use crate::envelope;
+
+                #(#builders)*
+            }
+
+            /// Every operation of the API.
+            impl crate::Client { #(#client)* }
+
+            /// The operations that can be called for one managed account.
+            impl crate::AccountClient { #(#account)* }
+        };
+        let file = syn::parse2(file)
+            .map_err(|error| format!("the generated code does not parse: {error}"))?;
+        Ok(prettyplease::unparse(&file))
+    }
+}

@@ -1,0 +1,257 @@
+//! What the passes need to know of `spec/openapi.json` beside what progenitor made of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+/// The document's operations and components, as plain facts.
+#[derive(Debug, Default)]
+pub struct Model {
+    /// By operation id.
+    pub operations: BTreeMap<String, Operation>,
+    /// By component name; envelopes are left out.
+    pub schemas: BTreeMap<String, Schema>,
+}
+
+/// One operation.
+#[derive(Debug)]
+pub struct Operation {
+    pub id: String,
+    pub method: String,
+    pub path: String,
+    pub summary: String,
+    pub description: String,
+    pub deprecated: bool,
+    /// Whether a managed account can be asked for it: the mirror exists.
+    pub account_scope: bool,
+    pub parameters: Vec<Parameter>,
+    /// The component that is sent.
+    pub body: Option<String>,
+    pub envelope: Envelope,
+}
+
+/// A path or query parameter.
+#[derive(Debug)]
+pub struct Parameter {
+    /// As it stands in the URL: `types[]`.
+    pub name: String,
+    pub description: String,
+    pub required: bool,
+    /// The list travels as one comma-separated value.
+    pub comma_separated: bool,
+    pub minimum: Option<i64>,
+    pub maximum: Option<i64>,
+}
+
+/// How a success response holds its result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Envelope {
+    /// No body.
+    Nothing,
+    /// The result itself; one of these keys shows that it is one.
+    Bare(Vec<String>),
+    /// Under this key.
+    Resource(String),
+    /// Under this key, or itself.
+    ResourceOrBare(String),
+    /// A list under this key.
+    List(String),
+    /// A list under this key beside `pagination`.
+    Page(String),
+}
+
+/// One component.
+#[derive(Debug)]
+pub struct Schema {
+    pub description: String,
+    pub kind: Kind,
+    /// Reachable from a request body.
+    pub sent: bool,
+    /// Reachable from a success response.
+    pub received: bool,
+}
+
+/// What a component is.
+#[derive(Debug)]
+pub enum Kind {
+    Object(Vec<Property>),
+    Enum,
+    Union,
+}
+
+/// A property of an object.
+#[derive(Debug)]
+pub struct Property {
+    pub name: String,
+    pub description: String,
+    pub nullable: bool,
+    /// The name of a function in `src/lenient.rs`.
+    pub decode: Option<String>,
+    pub minimum: Option<i64>,
+    pub maximum: Option<i64>,
+    pub min_length: Option<i64>,
+    pub max_length: Option<i64>,
+}
+
+const ENVELOPE: &str = "x-huntress-envelope";
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+/// The component that a `$ref`, bare or in a single-entry `allOf`, names.
+pub fn referenced(schema: &Value) -> Option<&str> {
+    let reference = schema["$ref"]
+        .as_str()
+        .or_else(|| schema["allOf"][0]["$ref"].as_str());
+    reference?.strip_prefix("#/components/schemas/")
+}
+
+/// The JSON schema of a success response and its envelope, resolved.
+pub fn success<'a>(document: &'a Value, operation: &'a Value) -> Option<(&'a str, &'a Value)> {
+    let responses = operation["responses"].as_object()?;
+    let (_, response) = responses
+        .iter()
+        .find(|(status, _)| status.starts_with('2'))?;
+    let schema = response.pointer("/content/application~1json/schema")?;
+    let name = referenced(schema)?;
+    Some((name, &document["components"]["schemas"][name]))
+}
+
+impl Model {
+    /// Reads the document; an error names the operation or schema it is about.
+    pub fn read(document: &Value) -> Result<Self, String> {
+        let mut model = Self::default();
+        let (mut sent, mut received) = (BTreeSet::new(), BTreeSet::new());
+        for (path, item) in entries(&document["paths"]) {
+            for method in METHODS {
+                let Some(operation) = item.get(method) else {
+                    continue;
+                };
+                reachable(&operation["requestBody"], document, &mut sent);
+                reachable(&operation["responses"], document, &mut received);
+                let operation = Operation::read(document, path, method, operation)
+                    .map_err(|problem| format!("{} {path}: {problem}", method.to_uppercase()))?;
+                model.operations.insert(operation.id.clone(), operation);
+            }
+        }
+        for (name, schema) in entries(&document["components"]["schemas"]) {
+            if schema.get(ENVELOPE).is_none() {
+                let schema = Schema {
+                    description: text(schema, "description"),
+                    kind: Kind::read(schema),
+                    sent: sent.contains(name.as_str()),
+                    received: received.contains(name.as_str()),
+                };
+                model.schemas.insert(name.clone(), schema);
+            }
+        }
+        Ok(model)
+    }
+}
+
+impl Operation {
+    fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Result<Self, String> {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        if body.is_object() && referenced(body).is_none() {
+            return Err("its request body is not a named component".to_owned());
+        }
+        Ok(Self {
+            id: text(operation, "operationId"),
+            method: method.to_uppercase(),
+            path: path.to_owned(),
+            summary: text(operation, "summary"),
+            description: text(operation, "description"),
+            deprecated: operation["deprecated"] == true,
+            account_scope: operation["x-huntress-account-scope"] == true,
+            parameters: parameters.map(Parameter::read).collect(),
+            body: referenced(body).map(str::to_owned),
+            envelope: Envelope::read(document, operation)?,
+        })
+    }
+}
+
+impl Parameter {
+    fn read(parameter: &Value) -> Self {
+        let schema = &parameter["schema"];
+        Self {
+            name: text(parameter, "name"),
+            description: text(parameter, "description"),
+            required: parameter["required"] == true,
+            comma_separated: schema["type"] == "array" && parameter["explode"] == false,
+            minimum: schema["minimum"].as_i64(),
+            maximum: schema["maximum"].as_i64(),
+        }
+    }
+}
+
+impl Envelope {
+    fn read(document: &Value, operation: &Value) -> Result<Self, String> {
+        let Some((name, schema)) = success(document, operation) else {
+            return Ok(Self::Nothing);
+        };
+        let Some(envelope) = schema.get(ENVELOPE) else {
+            let keys = entries(&schema["properties"]).map(|(key, _)| key.clone());
+            return Ok(Self::Bare(keys.collect()));
+        };
+        let key = envelope["items"].as_str().or(envelope["key"].as_str());
+        let key = key
+            .ok_or_else(|| format!("the envelope {name} names no key"))?
+            .to_owned();
+        match envelope["kind"].as_str() {
+            Some("page") => Ok(Self::Page(key)),
+            Some("list") => Ok(Self::List(key)),
+            Some("resource") if envelope["bare"] == true => Ok(Self::ResourceOrBare(key)),
+            Some("resource") => Ok(Self::Resource(key)),
+            other => Err(format!(
+                "the envelope {name} is of the unknown kind {other:?}"
+            )),
+        }
+    }
+}
+
+impl Kind {
+    fn read(schema: &Value) -> Self {
+        if schema.get("enum").is_some() {
+            return Self::Enum;
+        }
+        if schema.get("oneOf").is_some() {
+            return Self::Union;
+        }
+        let properties = entries(&schema["properties"]).map(|(name, property)| Property {
+            name: name.clone(),
+            description: text(property, "description"),
+            nullable: property["nullable"] == true,
+            decode: property["x-huntress-decode"].as_str().map(str::to_owned),
+            minimum: property["minimum"].as_i64(),
+            maximum: property["maximum"].as_i64(),
+            min_length: property["minLength"].as_i64(),
+            max_length: property["maxLength"].as_i64(),
+        });
+        Self::Object(properties.collect())
+    }
+}
+
+fn text(node: &Value, key: &str) -> String {
+    node[key].as_str().unwrap_or_default().to_owned()
+}
+
+fn entries(node: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    node.as_object().into_iter().flat_map(Map::iter)
+}
+
+fn reachable<'a>(node: &'a Value, document: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match node {
+        Value::Object(map) => {
+            if let Some(name) = map.get("$ref").and_then(|_| referenced(node))
+                && found.insert(name)
+            {
+                reachable(&document["components"]["schemas"][name], document, found);
+            }
+            map.values()
+                .for_each(|value| reachable(value, document, found));
+        }
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| reachable(item, document, found)),
+        _ => {}
+    }
+}

@@ -1,0 +1,145 @@
+//! The state of an account on one screen: its organizations, agents and open incidents.
+//!
+//! `cargo run --example quickstart` shows a made-up account from the simulator, over real
+//! HTTP. With `HUNTRESS_API_KEY` and `HUNTRESS_API_SECRET` set it shows yours.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use huntress::{Client, Credentials, Page, types};
+use huntress_simulator::Simulator;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let real = ["HUNTRESS_API_KEY", "HUNTRESS_PUBLIC_KEY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some());
+    // Kept until the end: the simulator stops when it is dropped.
+    let simulator = if real {
+        None
+    } else {
+        Some(Simulator::start().await?)
+    };
+    let client = match &simulator {
+        None => Client::from_env()?,
+        Some(simulator) => {
+            let credentials = simulator.credentials();
+            Client::builder()
+                .base_url(simulator.base_url())
+                .credentials(Credentials::new(&credentials.key, &credentials.secret))
+                .build()?
+        }
+    };
+    if let Some(simulator) = &simulator {
+        println!(
+            "No credentials in the environment: a made-up account at {}\n",
+            simulator.base_url()
+        );
+    }
+
+    let account = client.get_account().send().await?;
+    println!(
+        "{} (account {})\n",
+        account.name.as_deref().unwrap_or("-"),
+        account.id
+    );
+
+    let organizations = all(async |token| {
+        let call = client.list_organizations().limit(500);
+        with_token(call, token, |call, token| call.page_token(token))
+            .send()
+            .await
+    })
+    .await?;
+    let agents = all(async |token| {
+        let call = client.list_agents().limit(500);
+        with_token(call, token, |call, token| call.page_token(token))
+            .send()
+            .await
+    })
+    .await?;
+    // An open incident is `sent`: the SOC has reported it, nobody has closed it.
+    let incidents = all(async |token| {
+        let call = client.list_incident_reports().status("sent").limit(500);
+        with_token(call, token, |call, token| call.page_token(token))
+            .send()
+            .await
+    })
+    .await?;
+
+    show_organizations(&organizations, &agents);
+    show_incidents(&incidents, &organizations);
+    Ok(())
+}
+
+/// All items of a list, page by page.
+async fn all<T>(
+    page: impl AsyncFn(Option<String>) -> Result<Page<T>, huntress::Error>,
+) -> Result<Vec<T>, huntress::Error> {
+    let (mut items, mut token) = (Vec::new(), None);
+    loop {
+        let next = page(token).await?;
+        items.extend(next.items);
+        token = next.next_page_token;
+        if token.is_none() {
+            return Ok(items);
+        }
+    }
+}
+
+fn with_token<C>(call: C, token: Option<String>, set: impl Fn(C, String) -> C) -> C {
+    match token {
+        Some(token) => set(call, token),
+        None => call,
+    }
+}
+
+fn show_organizations(organizations: &[types::Organization], agents: &[types::Agent]) {
+    let mut platforms: BTreeMap<i64, BTreeMap<String, usize>> = BTreeMap::new();
+    for agent in agents {
+        if let (Some(organization), Some(platform)) = (agent.organization_id, &agent.platform) {
+            *platforms
+                .entry(organization)
+                .or_default()
+                .entry(platform.to_string())
+                .or_default() += 1;
+        }
+    }
+    println!(
+        "{} organizations, {} agents",
+        organizations.len(),
+        agents.len()
+    );
+    println!("  {:<24} {:>6}  platforms", "organization", "agents");
+    for organization in organizations {
+        let counts = platforms.get(&organization.id);
+        let total: usize = counts.into_iter().flat_map(BTreeMap::values).sum();
+        let shares = counts
+            .into_iter()
+            .flatten()
+            .map(|(platform, n)| format!("{n} {platform}"));
+        let shares = shares.collect::<Vec<_>>().join(", ");
+        println!(
+            "  {:<24} {total:>6}  {shares}",
+            organization.name.as_deref().unwrap_or("-")
+        );
+    }
+}
+
+fn show_incidents(incidents: &[types::IncidentReport], organizations: &[types::Organization]) {
+    println!("\n{} open incidents", incidents.len());
+    for incident in incidents {
+        let organization = organizations
+            .iter()
+            .find(|o| Some(o.id) == incident.organization_id);
+        println!(
+            "  {:<9} {:<24} {}",
+            incident
+                .severity
+                .as_ref()
+                .map_or("-", |severity| severity.as_str()),
+            organization.and_then(|o| o.name.as_deref()).unwrap_or("-"),
+            incident.subject.as_deref().unwrap_or("-"),
+        );
+    }
+}

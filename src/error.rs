@@ -1,0 +1,254 @@
+//! The one error of this crate.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use reqwest::StatusCode;
+
+use crate::operation::Operation;
+use crate::server_message;
+
+/// What went wrong with a call, or with making a client.
+///
+/// Its text says what was called, what came back and what to do. The predicates tell the
+/// cases apart:
+///
+/// ```
+/// # fn handle(error: huntress::Error) {
+/// if error.is_not_found() {
+///     // the agent is gone
+/// } else if error.is_invalid_request() {
+///     eprintln!("fix the call: {error}");
+/// } else if error.is_timeout() || error.is_server() {
+///     // nothing wrong with the call itself; try again later
+/// }
+/// # }
+/// ```
+///
+/// No text of it contains the credentials.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: Kind,
+    operation: Option<Operation>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+pub(crate) enum Kind {
+    /// The client cannot be made as configured.
+    Configuration(String),
+    /// Refused before a request was sent.
+    Refused(String),
+    /// The server answered with something other than a success.
+    Status {
+        status: StatusCode,
+        body: Vec<u8>,
+    },
+    /// A success whose body is not what was asked for.
+    Decode {
+        status: StatusCode,
+        body: Vec<u8>,
+        problem: String,
+    },
+    Timeout,
+    Connect,
+    /// The connection broke off, or the like.
+    Transport,
+}
+
+impl Error {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            operation: None,
+            source: None,
+        }))
+    }
+
+    pub(crate) fn of(mut self, operation: Operation) -> Self {
+        self.0.operation = Some(operation);
+        self
+    }
+
+    pub(crate) fn caused_by(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Box::new(source));
+        self
+    }
+
+    /// An error of the transport; its URL is taken out, since a query can be private.
+    pub(crate) fn transport(error: reqwest::Error) -> Self {
+        let kind = if error.is_timeout() {
+            Kind::Timeout
+        } else if error.is_connect() {
+            Kind::Connect
+        } else {
+            Kind::Transport
+        };
+        Self::new(kind).caused_by(error.without_url())
+    }
+
+    /// 401: the credentials are missing, wrong or revoked.
+    pub fn is_authentication(&self) -> bool {
+        self.has_status(|status| status == 401)
+    }
+
+    /// 403: the credentials do not permit this call. The default account key may only read.
+    pub fn is_permission(&self) -> bool {
+        self.has_status(|status| status == 403)
+    }
+
+    /// 404: no such thing, or not one these credentials may see.
+    pub fn is_not_found(&self) -> bool {
+        self.has_status(|status| status == 404)
+    }
+
+    /// 409: the resource's state does not allow this call.
+    pub fn is_conflict(&self) -> bool {
+        self.has_status(|status| status == 409)
+    }
+
+    /// 400, 422, or input that was refused before a request was sent: the same call will
+    /// fail again.
+    pub fn is_invalid_request(&self) -> bool {
+        matches!(self.0.kind, Kind::Refused(_)) || self.has_status(|s| s == 400 || s == 422)
+    }
+
+    /// 429: the account's quota is used up.
+    pub fn is_rate_limited(&self) -> bool {
+        self.has_status(|status| status == 429)
+    }
+
+    /// 500 to 599: the server, or a proxy before it, failed.
+    pub fn is_server(&self) -> bool {
+        self.has_status(|status| status >= 500)
+    }
+
+    /// No answer, or not all of it, within the time-out; or the server's own 408.
+    /// Whether a write took effect is not known.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.0.kind, Kind::Timeout) || self.has_status(|status| status == 408)
+    }
+
+    /// No connection was made: the request certainly did not arrive.
+    pub fn is_connect(&self) -> bool {
+        matches!(self.0.kind, Kind::Connect)
+    }
+
+    /// The call succeeded, but its body is not what was asked for; see [`body`](Self::body).
+    pub fn is_decode(&self) -> bool {
+        matches!(self.0.kind, Kind::Decode { .. })
+    }
+
+    fn has_status(&self, is: impl Fn(u16) -> bool) -> bool {
+        match self.0.kind {
+            Kind::Status { status, .. } => is(status.as_u16()),
+            _ => false,
+        }
+    }
+
+    /// The HTTP status, where the server answered.
+    pub fn status(&self) -> Option<StatusCode> {
+        match self.0.kind {
+            Kind::Status { status, .. } | Kind::Decode { status, .. } => Some(status),
+            _ => None,
+        }
+    }
+
+    /// The server's own words, out of whatever form its error body has; at most 300
+    /// characters of them.
+    pub fn message(&self) -> Option<String> {
+        match &self.0.kind {
+            Kind::Status { body, .. } => server_message::extract(body),
+            _ => None,
+        }
+    }
+
+    /// The body as it came, where the server answered.
+    pub fn body(&self) -> Option<&[u8]> {
+        match &self.0.kind {
+            Kind::Status { body, .. } | Kind::Decode { body, .. } => Some(body),
+            _ => None,
+        }
+    }
+
+    /// The name of the call, such as `list_agents`; `None` where no call was made.
+    pub fn operation(&self) -> Option<&'static str> {
+        self.0.operation.map(|operation| operation.id)
+    }
+
+    fn advice(&self) -> &'static str {
+        match &self.0.kind {
+            Kind::Configuration(_) | Kind::Refused(_) => "",
+            Kind::Timeout => "; a read can be repeated, a write may have taken effect",
+            Kind::Connect => "; nothing was sent: check the network and the base URL",
+            Kind::Transport => "; a read can be repeated, a write may have taken effect",
+            Kind::Decode { .. } => "; please report it with the shape of the body",
+            Kind::Status { status, .. } => match status.as_u16() {
+                300..=399 => "; redirects are not followed: check the base URL",
+                401 => "; check the API key and secret, and whether the key was revoked",
+                403 => "; the key lacks a permission (the default account key may only read)",
+                404 => "; check the id, and whether this key may see it",
+                409 => "; read the resource again: its state does not allow this",
+                429 => "; the account's quota is used up, wait a minute",
+                500.. => "; the server failed, try again later",
+                _ => "",
+            },
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(operation) = self.0.operation {
+            write!(f, "{operation}: ")?;
+        }
+        match &self.0.kind {
+            Kind::Configuration(problem) => f.write_str(problem)?,
+            Kind::Refused(problem) => write!(f, "not sent: {problem}")?,
+            Kind::Timeout => f.write_str("no complete answer within the time-out")?,
+            Kind::Connect => f.write_str("cannot connect")?,
+            Kind::Transport => f.write_str("the exchange broke off")?,
+            Kind::Decode {
+                status, problem, ..
+            } => {
+                write!(
+                    f,
+                    "{status}, but the body is not what was asked for: {problem}"
+                )?;
+            }
+            Kind::Status { status, .. } => {
+                write!(f, "{status}")?;
+                if let Some(message) = self.message() {
+                    write!(f, ": {message}")?;
+                }
+            }
+        }
+        f.write_str(self.advice())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Error");
+        debug.field("text", &self.to_string());
+        if let Some(source) = &self.0.source {
+            debug.field("source", source);
+        }
+        debug.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// The last error of a chain: what really happened.
+pub(crate) fn innermost(error: &dyn StdError) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

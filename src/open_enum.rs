@@ -1,0 +1,165 @@
+//! Enums that new values of the vendor cannot break.
+//!
+//! The server may send a value that this version does not know: it decodes as `Unknown`
+//! and encodes as it came. What a *caller* writes is parsed strictly, because a filter
+//! with a typo would return nothing and look like good news.
+
+use std::fmt;
+
+/// A string that is none of an enum's known values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownValue {
+    value: String,
+    of: &'static str,
+    known: &'static [&'static str],
+}
+
+impl UnknownValue {
+    pub(crate) fn new(value: &str, of: &'static str, known: &'static [&'static str]) -> Self {
+        Self {
+            value: value.to_owned(),
+            of,
+            known,
+        }
+    }
+
+    /// The string that was given.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// The values that would have been accepted.
+    pub fn known(&self) -> &'static [&'static str] {
+        self.known
+    }
+}
+
+impl fmt::Display for UnknownValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?} is not a known {of}; known are {}; to send it all the same, use {of}::Unknown",
+            self.value,
+            self.known.join(", "),
+            of = self.of,
+        )
+    }
+}
+
+impl std::error::Error for UnknownValue {}
+
+/// Declares one enum; the generated code calls it for each enum of the API.
+macro_rules! open_enum {
+    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $value:literal,)* }) => {
+        $(#[$doc])*
+        ///
+        /// Received values this version does not know are `Unknown`. `FromStr` and
+        /// `TryFrom` accept the known values only.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+            /// A value this version does not know.
+            Unknown(::std::string::String),
+        }
+
+        impl $name {
+            /// The values this version knows.
+            pub const KNOWN: &'static [&'static str] = &[$($value),*];
+
+            /// The value as it stands in JSON.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $value,)*
+                    Self::Unknown(value) => value,
+                }
+            }
+
+            fn known(value: &str) -> ::std::option::Option<Self> {
+                match value {
+                    $($value => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl ::std::str::FromStr for $name {
+            type Err = crate::UnknownValue;
+
+            fn from_str(value: &str) -> ::std::result::Result<Self, crate::UnknownValue> {
+                Self::known(value)
+                    .ok_or_else(|| crate::UnknownValue::new(value, stringify!($name), Self::KNOWN))
+            }
+        }
+
+        impl ::std::convert::TryFrom<&str> for $name {
+            type Error = crate::UnknownValue;
+
+            fn try_from(value: &str) -> ::std::result::Result<Self, crate::UnknownValue> {
+                value.parse()
+            }
+        }
+
+        impl ::std::convert::TryFrom<::std::string::String> for $name {
+            type Error = crate::UnknownValue;
+
+            fn try_from(value: ::std::string::String) -> ::std::result::Result<Self, crate::UnknownValue> {
+                value.parse()
+            }
+        }
+
+        impl ::std::convert::TryFrom<&::std::string::String> for $name {
+            type Error = crate::UnknownValue;
+
+            fn try_from(value: &::std::string::String) -> ::std::result::Result<Self, crate::UnknownValue> {
+                value.parse()
+            }
+        }
+
+        impl ::serde::Serialize for $name {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> ::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
+                let value = <::std::borrow::Cow<'de, str> as ::serde::Deserialize>::deserialize(deserializer)?;
+                Ok(Self::known(&value).unwrap_or_else(|| Self::Unknown(value.into_owned())))
+            }
+        }
+    };
+}
+pub(crate) use open_enum;
+
+#[cfg(test)]
+mod tests {
+    use crate::types::{IncidentReportStatus, Severity};
+
+    #[test]
+    fn an_unknown_value_survives_a_round_trip() {
+        let read: IncidentReportStatus = serde_json::from_str(r#""draft""#).unwrap();
+        assert_eq!(read, IncidentReportStatus::Unknown("draft".into()));
+        assert_eq!(serde_json::to_string(&read).unwrap(), r#""draft""#);
+        let known: Severity = serde_json::from_str(r#""critical""#).unwrap();
+        assert_eq!(known, Severity::Critical);
+    }
+
+    #[test]
+    fn a_typo_is_refused_with_the_known_values() {
+        let error = "open".parse::<IncidentReportStatus>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "\"open\" is not a known IncidentReportStatus; known are sent, closed, dismissed, \
+             auto_remediating, deleting, partner_dismissed; to send it all the same, use \
+             IncidentReportStatus::Unknown"
+        );
+        assert_eq!((error.value(), error.known()[0]), ("open", "sent"));
+    }
+}

@@ -1,0 +1,38 @@
+//! What a call is, for errors and logs.
+
+use std::fmt;
+
+use crate::error::{Error, Kind};
+
+/// An operation of the API: its name here, its method and its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Operation {
+    pub(crate) id: &'static str,
+    method: &'static str,
+    path: &'static str,
+}
+
+impl Operation {
+    pub(crate) const fn new(id: &'static str, method: &'static str, path: &'static str) -> Self {
+        Self { id, method, path }
+    }
+
+    /// The error for input that is refused before a request is sent.
+    pub(crate) fn refuse(self, problem: String) -> Error {
+        Error::new(Kind::Refused(problem)).of(self)
+    }
+
+    /// The error for a request that reqwest could not build, with its reason.
+    pub(crate) fn unbuildable(self, error: &reqwest::Error) -> Error {
+        self.refuse(format!(
+            "the request cannot be built: {}",
+            crate::error::innermost(error)
+        ))
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} {})", self.id, self.method, self.path)
+    }
+}
