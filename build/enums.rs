@@ -8,7 +8,6 @@ use syn::{Ident, ItemEnum, LitStr, Meta};
 use super::syntax::ident;
 
 /// The variants of an open enum, each with its value.
-#[derive(Debug)]
 pub struct OpenEnum {
     pub name: Ident,
     pub doc: String,

@@ -28,7 +28,6 @@ use operations::Operation;
 use structs::Struct;
 
 /// Everything that is generated, before it becomes text.
-#[derive(Debug)]
 pub struct Code<'a> {
     pub operations: Vec<Operation<'a>>,
     pub structs: Vec<Struct>,

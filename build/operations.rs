@@ -16,7 +16,6 @@ use super::model::{self, Envelope, Model, Parameter};
 use super::syntax::{argument, compact, ident, module, pascal, with_jiff};
 
 /// One operation, ready to be emitted.
-#[derive(Debug)]
 pub struct Operation<'a> {
     pub facts: &'a model::Operation,
     pub name: Ident,
@@ -28,7 +27,6 @@ pub struct Operation<'a> {
 }
 
 /// One parameter.
-#[derive(Debug)]
 pub struct Field<'a> {
     pub name: Ident,
     pub ty: Type,
@@ -393,7 +391,8 @@ fn setter(field: &Field) -> TokenStream {
         ty,
         parameter,
     } = field;
-    let (key, doc) = (&parameter.name, &parameter.description);
+    let key = parameter.name.trim_end_matches("[]");
+    let doc = &parameter.description;
     let some = (!parameter.required).then(|| quote!(.map(Some)));
     match argument("Vec", ty) {
         Some(item) => quote! {

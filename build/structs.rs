@@ -13,7 +13,6 @@ use super::model::{Property, Schema};
 use super::syntax::{argument, compact, with_jiff};
 
 /// One struct.
-#[derive(Debug)]
 pub struct Struct {
     pub name: Ident,
     pub doc: String,
@@ -23,7 +22,6 @@ pub struct Struct {
 }
 
 /// One field.
-#[derive(Debug)]
 pub struct Field {
     pub name: Ident,
     /// As it stands in JSON.
@@ -231,9 +229,7 @@ mod tests {
         let code = emitted(false);
         let flat = code.replace(char::is_whitespace, "");
         assert!(
-            flat.contains(
-                "pubtype_:::std::option::Option<::std::option::Option<::std::string::String>,>"
-            ),
+            flat.contains("pubtype_:::std::option::Option<::std::option::Option<"),
             "{code}"
         );
         assert!(

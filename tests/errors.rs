@@ -1,0 +1,337 @@
+//! What a failed call says, and what it never says.
+
+mod support;
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use huntress::{Client, Credentials, Error, types};
+use support::{BASIC, KEY, SECRET, Server};
+
+/// The predicates that hold for an error.
+fn predicates(error: &Error) -> Vec<&'static str> {
+    let all = [
+        ("authentication", error.is_authentication()),
+        ("permission", error.is_permission()),
+        ("not_found", error.is_not_found()),
+        ("conflict", error.is_conflict()),
+        ("invalid_request", error.is_invalid_request()),
+        ("rate_limited", error.is_rate_limited()),
+        ("server", error.is_server()),
+        ("timeout", error.is_timeout()),
+        ("connect", error.is_connect()),
+        ("decode", error.is_decode()),
+    ];
+    all.into_iter()
+        .filter(|(_, holds)| *holds)
+        .map(|(name, _)| name)
+        .collect()
+}
+
+#[tokio::test]
+async fn every_status_has_its_predicate() {
+    let server = Server::start().await;
+    let client = server.client();
+    for (status, expected) in [
+        (400, "invalid_request"),
+        (401, "authentication"),
+        (403, "permission"),
+        (404, "not_found"),
+        (408, "timeout"),
+        (409, "conflict"),
+        (422, "invalid_request"),
+        (429, "rate_limited"),
+        (500, "server"),
+        (502, "server"),
+        (503, "server"),
+        (504, "server"),
+    ] {
+        server.answer(status, r#"{"message":"because"}"#);
+        let error = client.get_agent().id(7).send().await.unwrap_err();
+        assert_eq!(predicates(&error), [expected], "{status}");
+        assert_eq!(error.status().unwrap().as_u16(), status);
+        assert_eq!(error.message().as_deref(), Some("because"));
+        assert_eq!(error.operation(), Some("get_agent"));
+        assert_eq!(error.body(), Some(&br#"{"message":"because"}"#[..]));
+    }
+}
+
+#[tokio::test]
+async fn an_error_says_what_was_called_what_came_back_and_what_to_do() {
+    let server = Server::start().await;
+    let client = server.client();
+    server.answer(
+        401,
+        r#"{"error":"Missing or incorrect authorization scheme"}"#,
+    );
+    let error = client.get_agent().id(7).send().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "get_agent (GET /v1/agents/{id}): 401 Unauthorized: Missing or incorrect authorization scheme; \
+         check the API key and secret, and whether the key was revoked"
+    );
+    server.answer_as("text/html", 502, "<html><title>Bad Gateway</title></html>");
+    let error = client.get_agent().id(7).send().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "get_agent (GET /v1/agents/{id}): 502 Bad Gateway: an HTML page, \"Bad Gateway\"; \
+         the server failed, try again later"
+    );
+    server.answer(200, r#"{"agents":[]}"#);
+    let error = client.get_agent().id(7).send().await.unwrap_err();
+    assert_eq!(predicates(&error), ["decode"]);
+    assert_eq!(
+        error.to_string(),
+        "get_agent (GET /v1/agents/{id}): 200 OK, but the body is not what was asked for: \
+         it has no key `agent`; please report it with the shape of the body"
+    );
+}
+
+#[tokio::test]
+async fn bad_input_is_refused_before_a_request_is_sent() {
+    #[track_caller]
+    fn refused<T: std::fmt::Debug>(result: Result<T, Error>, why: &str) {
+        let error = result.unwrap_err();
+        assert_eq!(predicates(&error), ["invalid_request"]);
+        assert!(
+            error.to_string().ends_with(&format!(": not sent: {why}")),
+            "{error}"
+        );
+        assert_eq!(error.status(), None);
+    }
+    let server = Server::start().await;
+    let c = server.client();
+    refused(
+        c.list_agents().limit(501).send().await,
+        "`limit` is 501; it must be from 1 to 500",
+    );
+    refused(
+        c.list_agents().limit(0).send().await,
+        "`limit` is 0; it must be from 1 to 500",
+    );
+    refused(
+        c.list_agents().limit(-1).send().await,
+        "`limit`: out of range integral type conversion attempted",
+    );
+    refused(
+        c.list_incident_reports().severity("medium").send().await,
+        "`severity`: \"medium\" is not a known Severity; known are low, high, critical; \
+         to send it all the same, use Severity::Unknown",
+    );
+    refused(
+        c.list_remediations()
+            .incident_report_id(1)
+            .types(["manual", "magic"])
+            .send()
+            .await,
+        "`types`: \"magic\" is not a known RemediationType; known are assisted, manual, containment; \
+         to send it all the same, use RemediationType::Unknown",
+    );
+    refused(
+        c.get_agent().send().await,
+        "`id` is required and was not set",
+    );
+    refused(
+        c.create_organization()
+            .body(types::CreateOrganization::builder().name("x"))
+            .send()
+            .await,
+        "`key` is required and was not set",
+    );
+    refused(
+        c.create_organization()
+            .body(types::CreateOrganization::builder().name(" ").key("k"))
+            .send()
+            .await,
+        "`name` is blank",
+    );
+    refused(
+        c.create_organization().send().await,
+        "`name` is required and was not set",
+    );
+    let zero = types::UpgradeResellerSubscription::builder().minimum(0);
+    refused(
+        c.upgrade_reseller_subscription()
+            .id(1)
+            .body(zero)
+            .send()
+            .await,
+        "`minimum` is 0; it must be at least 1",
+    );
+    assert!(server.take_requests().is_empty());
+}
+
+#[tokio::test]
+async fn any_value_can_be_sent_on_purpose() {
+    let server = Server::start().await;
+    let status = types::IncidentReportStatus::Unknown("draft".into());
+    drop(
+        server
+            .client()
+            .list_incident_reports()
+            .status(status)
+            .send()
+            .await,
+    );
+    assert_eq!(server.take_only_request().uri.query(), Some("status=draft"));
+}
+
+#[tokio::test]
+async fn null_and_absent_are_different_things() {
+    let server = Server::start().await;
+    let clear = types::UpdateUnwantedAccessRule::builder()
+        .clear_expires_at()
+        .notes("n");
+    drop(
+        server
+            .client()
+            .update_unwanted_access_rule()
+            .id(1)
+            .body(clear)
+            .send()
+            .await,
+    );
+    assert_eq!(
+        server.take_only_request().body,
+        r#"{"expires_at":null,"notes":"n"}"#
+    );
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let (server, elsewhere) = (Server::start().await, Server::start().await);
+    server.redirect_to(elsewhere.base_url());
+    let error = server.client().get_account().send().await.unwrap_err();
+    assert_eq!(error.status().unwrap().as_u16(), 302);
+    assert!(
+        error.to_string().contains("redirects are not followed"),
+        "{error}"
+    );
+    assert!(elsewhere.take_requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_refused_connection_and_a_silent_server_are_told_apart() {
+    // A port that was free a moment ago.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let client = |timeout| {
+        let builder = Client::builder().base_url(format!("http://{address}"));
+        builder
+            .credentials(Credentials::new(KEY, SECRET))
+            .timeout(timeout)
+            .build()
+            .unwrap()
+    };
+    // Bound but never accepted from.
+    let error = client(Duration::from_millis(50))
+        .get_account()
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(predicates(&error), ["timeout"]);
+    drop(listener);
+    let error = client(Duration::from_secs(5))
+        .get_account()
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(predicates(&error), ["connect"]);
+    assert!(error.source().is_some());
+}
+
+#[test]
+fn a_client_is_not_made_without_usable_credentials() {
+    let error = Client::builder().build().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no credentials were given to the client's builder"
+    );
+    let error = Client::builder()
+        .credentials(Credentials::new(KEY, ""))
+        .build()
+        .unwrap_err();
+    assert_eq!(error.to_string(), "the API secret is empty");
+    let builder = Client::builder()
+        .credentials(Credentials::new(KEY, SECRET))
+        .user_agent("a\nb");
+    assert_eq!(
+        builder.build().unwrap_err().to_string(),
+        "the user agent is not a header value"
+    );
+}
+
+#[tokio::test]
+async fn the_user_agent_names_the_program_and_this_crate() {
+    let server = Server::start().await;
+    let builder = Client::builder()
+        .base_url(server.base_url())
+        .user_agent("acme-sync/1.0");
+    let client = builder
+        .credentials(Credentials::new(KEY, SECRET))
+        .build()
+        .unwrap();
+    drop(client.get_account().send().await);
+    let agent = server.take_only_request().headers["user-agent"].clone();
+    assert_eq!(
+        agent,
+        concat!("acme-sync/1.0 huntress-rs/", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[tokio::test]
+async fn no_text_shows_the_secret() {
+    let server = Server::start().await;
+    let client = server.client();
+    server.answer(403, "{}");
+    let refused = client.get_account().send().await.unwrap_err();
+    server.answer(200, "not JSON");
+    let broken = client.get_account().send().await.unwrap_err();
+    drop(server);
+    let scoped = client.for_account(7);
+    let call = scoped.list_agents().hostname("h");
+    let mut texts = vec![
+        format!(
+            "{:?} {:#?}",
+            Credentials::new(KEY, SECRET),
+            Credentials::new(KEY, SECRET)
+        ),
+        format!("{client:?} {client:#?}"),
+        format!("{:?}", client.for_account(7)),
+        format!(
+            "{:?}",
+            Client::builder().credentials(Credentials::new(KEY, SECRET))
+        ),
+        format!("{call:?} {call:#?}"),
+    ];
+    for error in [&refused, &broken] {
+        texts.push(format!("{error} {error:?} {error:#?}"));
+        let mut source = error.source();
+        while let Some(error) = source {
+            texts.push(format!("{error} {error:?}"));
+            source = error.source();
+        }
+    }
+    for text in texts {
+        for secret in [KEY, SECRET, BASIC] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+}
+
+#[test]
+fn calls_can_be_spawned() {
+    fn is_send<T: Send>(_: &T) {}
+    let client = Client::builder()
+        .credentials(Credentials::new(KEY, SECRET))
+        .build()
+        .unwrap();
+    is_send(&client.list_agents().send());
+    is_send(
+        &client
+            .for_account(7)
+            .isolate_agent()
+            .id(7)
+            .send_with_response(),
+    );
+}
