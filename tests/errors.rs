@@ -147,7 +147,7 @@ async fn bad_input_is_refused_before_a_request_is_sent() {
     );
     refused(
         c.create_organization().send().await,
-        "`name` is required and was not set",
+        "`key` is required and was not set",
     );
     let zero = types::UpgradeResellerSubscription::builder().minimum(0);
     refused(

@@ -46,8 +46,8 @@ const NAME_MAPS: [&str; 15] = [
     "webhooks",
 ];
 
-/// Keys whose value is a fact to be kept as it stands.
-const VERBATIM: [&str; 4] = ["const", "default", "enum", "required"];
+/// Keys whose value is a fact to be kept as it stands; a shape is one already.
+const VERBATIM: [&str; 5] = ["const", "default", "enum", "required", SHAPE];
 
 /// The contract of a Swagger or OpenAPI document.
 pub fn reduce(document: Value) -> Value {

@@ -58,6 +58,7 @@ fn parse(text: &str) -> Result<Value> {
     match json::parse_strict(text) {
         Ok(document @ Value::Object(_)) => Ok(document),
         Ok(_) => bail!("it is JSON, but not an object"),
+        Err(error) if error.is_data() => bail!("{error}"),
         Err(error) if error.is_eof() => bail!("its JSON is truncated: {error}"),
         Err(error) => bail!("its JSON is broken: {error}"),
     }
