@@ -1,8 +1,8 @@
 //! `spec/openapi.json` to the generated client.
 //!
-//! 1. [`model`]: the facts of the document that the passes need
-//! 2. [`view`]: the document as progenitor should see it
-//! 3. [`bindings`]: progenitor
+//! 1. [`model`] — the facts of the document that the passes need
+//! 2. [`view`] — the document as progenitor should see it
+//! 3. [`bindings`] — progenitor
 //! 4. one pass over its output: [`enums`], [`structs`], [`bodies`], [`operations`]
 //!
 //! [`surface`] renders the result for the snapshot test. The unit tests in these files

@@ -6,8 +6,21 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use huntress::{Client, Credentials, Page, types};
+use huntress::{Client, Credentials, types};
 use huntress_simulator::Simulator;
+
+/// All items of a list, page by page; every page asks with the same filters.
+macro_rules! all {
+    ($call:expr) => {{
+        let mut page = $call.limit(500).send().await?;
+        let mut items = page.items;
+        while let Some(token) = page.next_page_token {
+            page = $call.limit(500).page_token(token).send().await?;
+            items.append(&mut page.items);
+        }
+        items
+    }};
+}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -44,54 +57,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         account.id
     );
 
-    let organizations = all(async |token| {
-        let call = client.list_organizations().limit(500);
-        with_token(call, token, |call, token| call.page_token(token))
-            .send()
-            .await
-    })
-    .await?;
-    let agents = all(async |token| {
-        let call = client.list_agents().limit(500);
-        with_token(call, token, |call, token| call.page_token(token))
-            .send()
-            .await
-    })
-    .await?;
+    let organizations = all!(client.list_organizations());
+    let agents = all!(client.list_agents());
     // An open incident is `sent`: the SOC has reported it, nobody has closed it.
-    let incidents = all(async |token| {
-        let call = client.list_incident_reports().status("sent").limit(500);
-        with_token(call, token, |call, token| call.page_token(token))
-            .send()
-            .await
-    })
-    .await?;
+    let incidents = all!(client.list_incident_reports().status("sent"));
 
     show_organizations(&organizations, &agents);
     show_incidents(&incidents, &organizations);
     Ok(())
-}
-
-/// All items of a list, page by page.
-async fn all<T>(
-    page: impl AsyncFn(Option<String>) -> Result<Page<T>, huntress::Error>,
-) -> Result<Vec<T>, huntress::Error> {
-    let (mut items, mut token) = (Vec::new(), None);
-    loop {
-        let next = page(token).await?;
-        items.extend(next.items);
-        token = next.next_page_token;
-        if token.is_none() {
-            return Ok(items);
-        }
-    }
-}
-
-fn with_token<C>(call: C, token: Option<String>, set: impl Fn(C, String) -> C) -> C {
-    match token {
-        Some(token) => set(call, token),
-        None => call,
-    }
 }
 
 fn show_organizations(organizations: &[types::Organization], agents: &[types::Agent]) {

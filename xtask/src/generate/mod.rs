@@ -2,14 +2,14 @@
 //!
 //! The steps, in order; each is a file with its rule at the top:
 //!
-//! 1. [`convert`]: Swagger 2.0 to OpenAPI 3.0.3
-//! 2. [`mirror`]: the operations under `/v1/accounts/{account_id}` are folded
+//! 1. [`convert`] — Swagger 2.0 to OpenAPI 3.0.3
+//! 2. [`mirror`] — the operations under `/v1/accounts/{account_id}` are folded
 //! 3. [`overlay`], stage `corrections`
-//! 4. [`types`]: ill-typed schemas are repaired from the shapes of their examples
-//! 5. [`security`]: the scheme that is named is the one that is declared
+//! 4. [`types`] — ill-typed schemas are repaired from the shapes of their examples
+//! 5. [`security`] — the scheme that is named is the one that is declared
 //! 6. [`overlay`], stage `names`
 //! 7. [`names`], [`hoist`]: operations are named, inline objects and enums become components
-//! 8. [`tolerant`]: responses become tolerant, requests stay strict
+//! 8. [`tolerant`] — responses become tolerant, requests stay strict
 //! 9. [`overlay`], stage `docs`, then [`docs`] where a text is missing
 //! 10. [`lint`]
 
