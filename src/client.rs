@@ -160,7 +160,7 @@ impl Received {
 }
 
 /// Configures a [`Client`]; see [`Client::builder`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct ClientBuilder {
     credentials: Option<Credentials>,
@@ -239,6 +239,17 @@ impl ClientBuilder {
             base_url: checked_base_url(&self.base_url)?,
             authorization: credentials.authorization().map_err(configuration)?,
         })))
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the base URL: it is not checked yet and may hold credentials.
+        let mut debug = f.debug_struct("ClientBuilder");
+        debug
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout);
+        debug.finish_non_exhaustive()
     }
 }
 

@@ -60,7 +60,17 @@ pub(crate) fn resource_or_bare<T: DeserializeOwned>(body: &[u8], key: &str) -> R
         .map_err(|error| format!("neither a `{key}` nor wrapped in one: {error}"))
 }
 
+/// A proxy's page and an empty answer, which a JSON parser would describe badly.
+fn expect_json(body: &[u8]) -> Result<(), Problem> {
+    match body.trim_ascii_start() {
+        [] => Err("it is empty".to_owned()),
+        [b'<', ..] => Err("it is an HTML page, not JSON".to_owned()),
+        _ => Ok(()),
+    }
+}
+
 fn object(body: &[u8]) -> Result<Value, Problem> {
+    expect_json(body)?;
     match serde_json::from_slice(body) {
         Ok(value @ Value::Object(_)) => Ok(value),
         Ok(_) => Err("it is JSON, but not an object".to_owned()),
@@ -75,6 +85,7 @@ struct Pagination {
 }
 
 fn opened<T: DeserializeOwned>(body: &[u8], key: &str) -> Result<(T, Option<Pagination>), Problem> {
+    expect_json(body)?;
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let seed = Opened {
         key,
@@ -173,6 +184,16 @@ mod tests {
             resource::<i64>(br#"{"agent":"#, "agent")
                 .unwrap_err()
                 .contains("EOF")
+        );
+    }
+
+    #[test]
+    fn an_empty_body_and_a_proxy_page_are_called_what_they_are() {
+        assert_eq!(resource::<i64>(b" ", "agent").unwrap_err(), "it is empty");
+        let page = b"<html><body>Sign in</body></html>";
+        assert_eq!(
+            bare::<Value>(page, &["user"]).unwrap_err(),
+            "it is an HTML page, not JSON"
         );
     }
 

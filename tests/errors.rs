@@ -303,6 +303,11 @@ async fn no_text_shows_the_secret() {
             Client::builder().credentials(Credentials::new(KEY, SECRET))
         ),
         format!("{call:?} {call:#?}"),
+        // A mistake that must not end up in a log.
+        format!(
+            "{:?}",
+            Client::builder().base_url(format!("https://{KEY}:{SECRET}@api.huntress.io"))
+        ),
     ];
     for error in [&refused, &broken] {
         texts.push(format!("{error} {error:?} {error:#?}"));

@@ -220,3 +220,45 @@ async fn the_world_is_the_same_on_every_start() {
         |client: Client| async move { client.list_agents().limit(500).send().await.unwrap() };
     assert_eq!(agents(one).await, agents(two).await);
 }
+
+/// What our client would refuse to send, sent all the same.
+#[tokio::test]
+async fn limits_and_methods_are_checked_by_the_simulator_itself() {
+    let (simulator, _) = simulated().await;
+    let credentials = simulator.credentials();
+    let http = reqwest::Client::builder()
+        .tls_backend_preconfigured(no_tls())
+        .build()
+        .unwrap();
+    let status = async |method: reqwest::Method, path: &str| {
+        let request = http.request(method, format!("{}{path}", simulator.base_url()));
+        let request = request.basic_auth(&credentials.key, Some(&credentials.secret));
+        request.send().await.unwrap().status().as_u16()
+    };
+    for (path, expected) in [
+        ("/v1/agents?limit=1", 200),
+        ("/v1/agents?limit=500", 200),
+        ("/v1/agents?limit=0", 400),
+        ("/v1/agents?limit=501", 400),
+        ("/v1/agents?limit=ten", 400),
+        ("/v1/agents/ten", 404),
+        ("/v1/nothing", 404),
+        ("/", 404),
+    ] {
+        assert_eq!(status(reqwest::Method::GET, path).await, expected, "{path}");
+    }
+    assert_eq!(
+        status(reqwest::Method::POST, "/v1/organizations").await,
+        501
+    );
+}
+
+/// TLS is never used on loopback, but reqwest wants a provider for it.
+fn no_tls() -> rustls::ClientConfig {
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth()
+}

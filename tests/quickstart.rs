@@ -1,0 +1,86 @@
+//! The quickstart as a new user runs it: without credentials, and with them.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use huntress_simulator::Simulator;
+
+/// `cargo test` builds the examples beside the tests.
+fn quickstart() -> Command {
+    let mut folder = std::env::current_exe().unwrap();
+    folder.pop();
+    if folder.ends_with("deps") {
+        folder.pop();
+    }
+    let name = format!("quickstart{}", std::env::consts::EXE_SUFFIX);
+    let program: PathBuf = folder.join("examples").join(name);
+    assert!(
+        program.exists(),
+        "{} is not built; run `cargo test --workspace`",
+        program.display()
+    );
+    let mut command = Command::new(program);
+    for pair in [
+        "API_KEY",
+        "API_SECRET",
+        "PUBLIC_KEY",
+        "PRIVATE_KEY",
+        "BASE_URL",
+    ] {
+        command.env_remove(format!("HUNTRESS_{pair}"));
+    }
+    command
+}
+
+fn run(command: &mut Command) -> Output {
+    command.output().unwrap()
+}
+
+#[test]
+fn without_credentials_it_shows_the_simulators_account() {
+    let output = run(&mut quickstart());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    assert!(
+        text.starts_with(
+            "No credentials in the environment: a made-up account at http://127.0.0.1:"
+        )
+    );
+    for part in [
+        "(account 1)",
+        "14 organizations, 168 agents",
+        "open incidents",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_credentials_in_the_environment_it_asks_the_api_they_are_for() {
+    let simulator = Simulator::start().await.unwrap();
+    let credentials = simulator.credentials().clone();
+    for (key, secret) in [("API_KEY", "API_SECRET"), ("PUBLIC_KEY", "PRIVATE_KEY")] {
+        let mut command = quickstart();
+        command
+            .env("HUNTRESS_BASE_URL", simulator.base_url())
+            .env(format!("HUNTRESS_{key}"), &credentials.key)
+            .env(format!("HUNTRESS_{secret}"), &credentials.secret);
+        let output = tokio::task::spawn_blocking(move || run(&mut command))
+            .await
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.starts_with("Alder Printing (account 1)"), "{text}");
+    }
+}
+
+#[test]
+fn half_a_pair_of_credentials_is_an_error_that_names_the_other_half() {
+    let output = run(quickstart().env("HUNTRESS_API_KEY", "hk_x"));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(
+        text.contains("HUNTRESS_API_KEY is set, but HUNTRESS_API_SECRET is not"),
+        "{text}"
+    );
+    assert!(!text.contains("hk_x"), "{text}");
+}
