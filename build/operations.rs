@@ -113,7 +113,7 @@ impl<'a> Operation<'a> {
         let checks = self.fields.iter().filter_map(check);
         let body_checks = body_field
             .iter()
-            .map(|body| quote!(#body.check().map_err(|problem| Self::OPERATION.refuse(problem))?;));
+            .map(|body| quote!(#body.check().map_err(|problem| operation.refuse(problem))?;));
         let decode = decoder(&facts.envelope);
         let send_doc = format!("Sends `{method} {path}`.");
         quote! {
@@ -152,14 +152,16 @@ impl<'a> Operation<'a> {
                     }
                 )*
 
-                fn request(self) -> ::std::result::Result<::reqwest::Request, Error> {
+                fn request(self) -> ::std::result::Result<(Operation, ::reqwest::Request), Error> {
                     let Self { client, #(#account,)* #(#names,)* #(#body_field,)* } = self;
-                    #(let #names = #names.map_err(|problem| Self::OPERATION.refuse(problem))?;)*
-                    #(let #body_field = #body_field.map_err(|problem| Self::OPERATION.refuse(problem))?;)*
+                    let operation = Self::OPERATION #(.for_account(#account))*;
+                    #(let #names = #names.map_err(|problem| operation.refuse(problem))?;)*
+                    #(let #body_field = #body_field.map_err(|problem| operation.refuse(problem))?;)*
                     #(#checks)*
                     #(#body_checks)*
                     let url = #url;
-                    #request.map_err(|problem| Self::OPERATION.unbuildable(&problem))
+                    let request = #request.map_err(|problem| operation.unbuildable(&problem))?;
+                    Ok((operation, request))
                 }
 
                 #[doc = #send_doc]
@@ -178,8 +180,8 @@ impl<'a> Operation<'a> {
                 /// As [`send`](Self::send).
                 pub async fn send_with_response(self) -> ::std::result::Result<Response<#returns>, Error> {
                     let client = self.client;
-                    let request = self.request()?;
-                    client.execute(&Self::OPERATION, request).await?.decode(#decode)
+                    let (operation, request) = self.request()?;
+                    client.execute(operation, request).await?.decode(#decode)
                 }
             }
         }
@@ -189,17 +191,21 @@ impl<'a> Operation<'a> {
     pub fn emit_client_method(&self) -> TokenStream {
         let none = self.facts.account_scope.then(|| quote!(, None));
         let name = &self.name;
-        self.entry(quote!(builder::#name::new(self #none)))
+        self.entry(quote!(builder::#name::new(self #none)), &self.facts.path)
     }
 
     /// The method of `AccountClient`, where the operation can be scoped.
     pub fn emit_account_method(&self) -> Option<TokenStream> {
         let name = &self.name;
         let start = quote!(builder::#name::new(self.client(), Some(self.account_id())));
-        self.facts.account_scope.then(|| self.entry(start))
+        let path = self
+            .facts
+            .path
+            .replacen("/v1/", "/v1/accounts/{account_id}/", 1);
+        self.facts.account_scope.then(|| self.entry(start, &path))
     }
 
-    fn entry(&self, start: TokenStream) -> TokenStream {
+    fn entry(&self, start: TokenStream, path: &str) -> TokenStream {
         let Self { name, facts, .. } = self;
         let method = ident(&facts.id);
         let doc = format!(
@@ -207,7 +213,7 @@ impl<'a> Operation<'a> {
             facts.summary.trim_end_matches('.'),
             facts.description,
             facts.method,
-            facts.path
+            path
         );
         let deprecated = facts.deprecated.then(
             || quote!(#[deprecated = "no longer in the vendor's document; it may stop to answer"]),
@@ -433,7 +439,7 @@ fn check(field: &Field) -> Option<TokenStream> {
     };
     Some(quote! {
         crate::input::in_range(#key, #value, #minimum, #maximum)
-            .map_err(|problem| Self::OPERATION.refuse(problem))?;
+            .map_err(|problem| operation.refuse(problem))?;
     })
 }
 

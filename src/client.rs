@@ -85,10 +85,9 @@ impl Client {
     /// Sends one request and reads the whole answer; anything but a 2xx is an error.
     pub(crate) async fn execute(
         &self,
-        operation: &Operation,
+        operation: Operation,
         mut request: reqwest::Request,
     ) -> Result<Received, Error> {
-        let operation = *operation;
         let authorization = self.0.authorization.clone();
         request.headers_mut().insert(AUTHORIZATION, authorization);
         let exchange = async {

@@ -10,11 +10,22 @@ pub(crate) struct Operation {
     pub(crate) id: &'static str,
     method: &'static str,
     path: &'static str,
+    /// The managed account it is called for.
+    account_id: Option<i64>,
 }
 
 impl Operation {
     pub(crate) const fn new(id: &'static str, method: &'static str, path: &'static str) -> Self {
-        Self { id, method, path }
+        Self {
+            id,
+            method,
+            path,
+            account_id: None,
+        }
+    }
+
+    pub(crate) const fn for_account(self, account_id: Option<i64>) -> Self {
+        Self { account_id, ..self }
     }
 
     /// The error for input that is refused before a request is sent.
@@ -33,6 +44,10 @@ impl Operation {
 
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({} {})", self.id, self.method, self.path)
+        f.write_str(self.id)?;
+        if let Some(account) = self.account_id {
+            write!(f, " for account {account}")?;
+        }
+        write!(f, " ({} {})", self.method, self.path)
     }
 }

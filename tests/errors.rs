@@ -70,6 +70,19 @@ async fn an_error_says_what_was_called_what_came_back_and_what_to_do() {
         "get_agent (GET /v1/agents/{id}): 401 Unauthorized: Missing or incorrect authorization scheme; \
          check the API key and secret, and whether the key was revoked"
     );
+    server.answer(404, "{}");
+    let error = client
+        .for_account(7)
+        .get_agent()
+        .id(7)
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "get_agent for account 7 (GET /v1/agents/{id}): 404 Not Found; \
+         check the id, and whether this key may see it"
+    );
     server.answer_as("text/html", 502, "<html><title>Bad Gateway</title></html>");
     let error = client.get_agent().id(7).send().await.unwrap_err();
     assert_eq!(
