@@ -120,19 +120,19 @@ impl<'a> Operation<'a> {
             #[doc = #doc]
             #[derive(Clone, Debug)]
             #[must_use = "a call does nothing until it is sent"]
-            pub struct #name<'a> {
-                client: &'a Client,
+            pub struct #name {
+                client: Client,
                 #(#account: ::std::option::Option<i64>,)*
                 #(#names: ::std::result::Result<#types, ::std::string::String>,)*
                 #(#body_field: ::std::result::Result<types::#body, ::std::string::String>,)*
             }
 
-            impl<'a> #name<'a> {
+            impl #name {
                 pub(crate) const OPERATION: Operation = Operation::new(#id, #method, #path);
 
-                pub(crate) fn new(client: &'a Client #(, #account: ::std::option::Option<i64>)*) -> Self {
+                pub(crate) fn new(client: &Client #(, #account: ::std::option::Option<i64>)*) -> Self {
                     Self {
-                        client,
+                        client: client.clone(),
                         #(#account,)*
                         #(#names: #starts,)*
                         #(#body_field: types::#body::builder().try_into().map_err(crate::InvalidValue::into_text),)*
@@ -179,7 +179,7 @@ impl<'a> Operation<'a> {
                 ///
                 /// As [`send`](Self::send).
                 pub async fn send_with_response(self) -> ::std::result::Result<Response<#returns>, Error> {
-                    let client = self.client;
+                    let client = self.client.clone();
                     let (operation, request) = self.request()?;
                     client.execute(operation, request).await?.decode(#decode)
                 }
@@ -221,7 +221,7 @@ impl<'a> Operation<'a> {
         quote! {
             #[doc = #doc]
             #deprecated
-            pub fn #method(&self) -> builder::#name<'_> {
+            pub fn #method(&self) -> builder::#name {
                 #start
             }
         }

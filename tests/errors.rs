@@ -301,8 +301,7 @@ async fn no_text_shows_the_secret() {
     server.answer(200, "not JSON");
     let broken = client.get_account().send().await.unwrap_err();
     drop(server);
-    let scoped = client.for_account(7);
-    let call = scoped.list_agents().hostname("h");
+    let call = client.for_account(7).list_agents().hostname("h");
     let mut texts = vec![
         format!(
             "{:?} {:#?}",
@@ -339,7 +338,7 @@ async fn no_text_shows_the_secret() {
 
 #[test]
 fn calls_can_be_spawned() {
-    fn is_send<T: Send>(_: &T) {}
+    fn is_send<T: Send + 'static>(_: &T) {}
     let client = Client::builder()
         .credentials(Credentials::new(KEY, SECRET))
         .build()
