@@ -116,6 +116,7 @@ impl<'a> Operation<'a> {
             .map(|body| quote!(#body.check().map_err(|problem| operation.refuse(problem))?;));
         let decode = decoder(&facts.envelope);
         let send_doc = format!("Sends `{method} {path}`.");
+        let list = self.emit_list();
         quote! {
             #[doc = #doc]
             #[derive(Clone, Debug)]
@@ -184,7 +185,97 @@ impl<'a> Operation<'a> {
                     client.execute(operation, request).await?.decode(#decode)
                 }
             }
+
+            #list
         }
+    }
+
+    /// Streams over all pages, for an operation that answers one.
+    fn emit_list(&self) -> Option<TokenStream> {
+        let Self {
+            name,
+            facts,
+            returns,
+            ..
+        } = self;
+        let (Envelope::Page(key), Some(item)) = (&facts.envelope, argument("Page", returns)) else {
+            return None;
+        };
+        let limit = self
+            .fields
+            .iter()
+            .find(|field| field.name == "limit")
+            .map(|field| {
+                let largest = field.parameter.maximum.unwrap_or(500);
+                let largest = proc_macro2::Literal::i64_unsuffixed(largest);
+                quote!(if let Ok(limit) = &mut self.limit { limit.get_or_insert(#largest); })
+            });
+        let in_query = self.fields.iter().any(|field| field.name == "page_token");
+        let (get, set) = if in_query {
+            (
+                quote!(self.page_token.clone().ok().flatten()),
+                quote!(self.page_token = Ok(token);),
+            )
+        } else {
+            (
+                quote!(
+                    self.body
+                        .as_ref()
+                        .ok()
+                        .and_then(|body| body.page_token.clone())
+                ),
+                quote!(if let Ok(body) = &mut self.body {
+                    body.page_token = token;
+                }),
+            )
+        };
+        Some(quote! {
+            impl #name {
+                /// All items, page after page, 500 a page unless `limit` says otherwise.
+                pub fn stream(self) -> Items<#item> {
+                    Items::new(self)
+                }
+
+                /// Like [`stream`](Self::stream), decoding each item into a type of your own
+                /// or into `serde_json::Value`, which loses nothing.
+                pub fn stream_as<T: ::serde::de::DeserializeOwned>(self) -> Items<T> {
+                    Items::new(self)
+                }
+
+                /// All pages, 500 items a page unless `limit` says otherwise.
+                pub fn pages(self) -> Pages<#item> {
+                    Pages::new(self)
+                }
+
+                /// Begins with the page of this token, as [`Pages::resume_token`] tells it.
+                pub fn start_at(mut self, token: impl ::std::convert::Into<::std::string::String>) -> Self {
+                    List::set_page_token(&mut self, Some(token.into()));
+                    self
+                }
+            }
+
+            impl List for #name {
+                const KEY: &'static str = #key;
+
+                fn choose_limit(&mut self) {
+                    #limit
+                }
+
+                fn page_token(&self) -> ::std::option::Option<::std::string::String> {
+                    #get
+                }
+
+                fn set_page_token(&mut self, token: ::std::option::Option<::std::string::String>) {
+                    #set
+                }
+
+                fn prepare(self) -> ::std::result::Result<(Client, Operation, ::reqwest::Request), Error> {
+                    let client = self.client.clone();
+                    let (operation, request) = self.request()?;
+                    Ok((client, operation, request))
+                }
+            }
+        })
     }
 
     /// The method of `Client` that starts the call.

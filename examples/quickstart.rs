@@ -6,21 +6,9 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
+use futures::TryStreamExt as _;
 use huntress::{Client, Credentials, types};
 use huntress_simulator::Simulator;
-
-/// All items of a list, page by page; every page asks with the same filters.
-macro_rules! all {
-    ($call:expr) => {{
-        let mut page = $call.limit(500).send().await?;
-        let mut items = page.items;
-        while let Some(token) = page.next_page_token {
-            page = $call.limit(500).page_token(token).send().await?;
-            items.append(&mut page.items);
-        }
-        items
-    }};
-}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -57,10 +45,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         account.id
     );
 
-    let organizations = all!(client.list_organizations());
-    let agents = all!(client.list_agents());
+    let organizations: Vec<_> = client.list_organizations().stream().try_collect().await?;
+    let agents: Vec<_> = client.list_agents().stream().try_collect().await?;
     // An open incident is `sent`: the SOC has reported it, nobody has closed it.
-    let incidents = all!(client.list_incident_reports().status("sent"));
+    let incidents = client.list_incident_reports().status("sent").stream();
+    let incidents: Vec<_> = incidents.try_collect().await?;
 
     show_organizations(&organizations, &agents);
     show_incidents(&incidents, &organizations);

@@ -132,6 +132,14 @@ pub(crate) struct Received {
 }
 
 impl Received {
+    pub(crate) fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     pub(crate) fn decode<T>(
         self,
         decode: impl FnOnce(&[u8]) -> Result<T, Problem>,
@@ -148,12 +156,7 @@ impl Received {
                 status,
                 headers,
             }),
-            Err(problem) => Err(Error::new(Kind::Decode {
-                status,
-                body,
-                problem,
-            })
-            .of(operation)),
+            Err(problem) => Err(Error::undecodable(operation, status, body, problem)),
         }
     }
 }

@@ -75,6 +75,21 @@ impl Error {
         self
     }
 
+    /// A success whose body, or a part of it, is not what was asked for.
+    pub(crate) fn undecodable(
+        operation: Operation,
+        status: StatusCode,
+        body: Vec<u8>,
+        problem: String,
+    ) -> Self {
+        Self::new(Kind::Decode {
+            status,
+            body,
+            problem,
+        })
+        .of(operation)
+    }
+
     /// An error of the transport; its URL is taken out, since a query can be private.
     pub(crate) fn transport(error: reqwest::Error) -> Self {
         let kind = if error.is_timeout() {
@@ -163,7 +178,8 @@ impl Error {
         }
     }
 
-    /// The body as it came, where the server answered.
+    /// The body as it came, where the server answered; the JSON of the one item where an
+    /// item of a stream does not decode.
     pub fn body(&self) -> Option<&[u8]> {
         match &self.0.kind {
             Kind::Status { body, .. } | Kind::Decode { body, .. } => Some(body),

@@ -29,6 +29,21 @@ fn the_generated_code_stays_small() {
 }
 
 #[test]
+fn every_page_can_be_streamed() {
+    let text = std::fs::read_to_string(DOCUMENT).unwrap();
+    let (document, model) = codegen::parse(&text).unwrap();
+    let code = codegen::generate(&document, &model).unwrap();
+    let pages = model
+        .operations
+        .values()
+        .filter(|operation| matches!(operation.envelope, codegen::model::Envelope::Page(_)));
+    let streams = code.render().unwrap().matches("impl List for ").count();
+    assert_eq!(streams, pages.count());
+    // 18 lists of the document, the legacy one, and the SIEM query.
+    assert_eq!(streams, 20);
+}
+
+#[test]
 fn a_broken_document_says_which_operation() {
     let text = std::fs::read_to_string(DOCUMENT).unwrap();
     let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();

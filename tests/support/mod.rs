@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test file uses a part of it
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -36,6 +37,7 @@ struct Answer {
 pub struct Server {
     base_url: String,
     answer: Arc<Mutex<Answer>>,
+    script: Arc<Mutex<VecDeque<(u16, String)>>>,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
@@ -50,6 +52,7 @@ impl Server {
                 location: None,
                 body: "{}".to_owned(),
             })),
+            script: Arc::default(),
             requests: Arc::default(),
         };
         let router = Router::new().fallback(record).with_state(server.clone());
@@ -81,6 +84,14 @@ impl Server {
             location: None,
             body: body.into(),
         };
+    }
+
+    /// These answers first, one a request.
+    pub fn script<B: ToString>(&self, answers: impl IntoIterator<Item = (u16, B)>) {
+        let answers = answers
+            .into_iter()
+            .map(|(status, body)| (status, body.to_string()));
+        self.script.lock().unwrap().extend(answers);
     }
 
     pub fn redirect_to(&self, location: &str) {
@@ -115,7 +126,11 @@ async fn record(
         body,
     };
     server.requests.lock().unwrap().push(request);
-    let answer = server.answer.lock().unwrap().clone();
+    let mut answer = server.answer.lock().unwrap().clone();
+    if let Some((status, body)) = server.script.lock().unwrap().pop_front() {
+        answer.status = StatusCode::from_u16(status).unwrap();
+        answer.body = body;
+    }
     let mut response = (
         answer.status,
         [("content-type", answer.content_type)],

@@ -1,0 +1,244 @@
+//! Streams over all pages.
+
+mod support;
+
+use futures::TryStreamExt as _;
+use huntress::types;
+use serde_json::{Value, json};
+use support::Server;
+
+fn page(ids: &[i64], token: Value) -> (u16, Value) {
+    let agents: Vec<_> = ids.iter().map(|id| json!({"id": id})).collect();
+    (
+        200,
+        json!({"agents": agents, "pagination": {"next_page_token": token}}),
+    )
+}
+
+/// The queries that arrived, in order.
+fn queries(server: &Server) -> Vec<String> {
+    let requests = server.take_requests();
+    requests
+        .iter()
+        .map(|request| request.uri.query().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn every_page_asks_with_the_same_filters_and_500_items() {
+    let server = Server::start().await;
+    server.script([
+        page(&[1, 2], json!("a=/")),
+        page(&[], json!("b")),
+        page(&[3], json!(null)),
+    ]);
+    let agents = server
+        .client()
+        .list_agents()
+        .platform("windows")
+        .organization_id(7)
+        .stream();
+    let ids: Vec<i64> = agents.map_ok(|agent| agent.id).try_collect().await.unwrap();
+    assert_eq!(ids, [1, 2, 3]);
+    let filters = "limit=500&organization_id=7";
+    assert_eq!(
+        queries(&server),
+        [
+            format!("{filters}&platform=windows"),
+            format!("{filters}&page_token=a%3D%2F&platform=windows"),
+            format!("{filters}&page_token=b&platform=windows"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_chosen_limit_is_kept_and_the_stream_ends_once_and_for_all() {
+    let server = Server::start().await;
+    server.script([page(&[1], json!("")), page(&[9], json!(null))]);
+    let mut agents = server.client().list_agents().limit(20).stream();
+    assert_eq!(agents.try_next().await.unwrap().unwrap().id, 1);
+    assert!(agents.try_next().await.unwrap().is_none());
+    assert!(agents.try_next().await.unwrap().is_none());
+    assert_eq!(queries(&server), ["limit=20"]);
+}
+
+#[tokio::test]
+async fn every_spelling_of_the_last_page_ends_the_stream() {
+    let server = Server::start().await;
+    for last in [
+        json!({"agents": []}),
+        json!({"agents": [], "pagination": null}),
+        json!({"agents": [], "pagination": {}}),
+        json!({"agents": [], "pagination": {"next_page_token": null, "next_page_url": "https://elsewhere.example"}}),
+        json!({"agents": [], "pagination": {"current_page": 1, "next_page": 2, "total_count": 900}}),
+    ] {
+        server.script([(200, last)]);
+        assert!(
+            server
+                .client()
+                .list_agents()
+                .stream()
+                .try_next()
+                .await
+                .unwrap()
+                .is_none()
+        );
+        assert_eq!(server.take_requests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_comes_twice_is_an_error_after_the_items_before_it() {
+    let server = Server::start().await;
+    server.script([page(&[1], json!("a")), page(&[2], json!("a"))]);
+    let mut agents = server.client().list_agents().stream();
+    assert_eq!(agents.try_next().await.unwrap().unwrap().id, 1);
+    assert_eq!(agents.try_next().await.unwrap().unwrap().id, 2);
+    let error = agents.try_next().await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("its next page token came before"),
+        "{error}"
+    );
+    assert!(agents.try_next().await.unwrap().is_none());
+    assert_eq!(server.take_requests().len(), 2);
+}
+
+#[tokio::test]
+async fn one_odd_item_costs_nothing_but_itself() {
+    let server = Server::start().await;
+    let odd = json!({"agents": [{"id": 1}, {"id": "x", "kept": 5}, {"id": 3}]});
+    server.script([(200, odd)]);
+    let mut agents = server.client().list_agents().stream();
+    assert_eq!(agents.try_next().await.unwrap().unwrap().id, 1);
+    let error = agents.try_next().await.unwrap_err();
+    assert!(error.is_decode());
+    assert_eq!(error.body(), Some(&br#"{"id":"x","kept":5}"#[..]));
+    assert!(
+        error.to_string().contains("item 1 of its `agents`"),
+        "{error}"
+    );
+    assert_eq!(agents.try_next().await.unwrap().unwrap().id, 3);
+    assert!(agents.try_next().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_failed_page_is_an_error_once_and_is_asked_for_again() {
+    let server = Server::start().await;
+    let wrong = json!({"agent_list": []});
+    server.script([
+        page(&[1], json!("a")),
+        (500, json!({})),
+        (200, wrong),
+        page(&[2], json!(null)),
+    ]);
+    let mut agents = server.client().list_agents().stream();
+    assert_eq!(agents.try_next().await.unwrap().unwrap().id, 1);
+    assert!(agents.try_next().await.unwrap_err().is_server());
+    let missing = agents.try_next().await.unwrap_err();
+    assert!(
+        missing.to_string().contains("it has no key `agents`"),
+        "{missing}"
+    );
+    assert_eq!(agents.try_next().await.unwrap().unwrap().id, 2);
+    assert!(agents.try_next().await.unwrap().is_none());
+    let asked = queries(&server);
+    assert_eq!(asked[1..], ["limit=500&page_token=a"; 3]);
+}
+
+#[tokio::test]
+async fn pages_tell_where_to_resume() {
+    let server = Server::start().await;
+    server.script([page(&[1, 2], json!("a")), page(&[3], json!(null))]);
+    let client = server.client();
+    let mut pages = client.list_agents().pages();
+    assert_eq!(pages.try_next().await.unwrap().unwrap().items.len(), 2);
+    let token = pages.resume_token().unwrap().to_owned();
+    drop(pages);
+    let rest: Vec<types::Agent> = client
+        .list_agents()
+        .start_at(token)
+        .stream()
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(rest[0].id, 3);
+    assert_eq!(queries(&server), ["limit=500", "limit=500&page_token=a"]);
+}
+
+#[tokio::test]
+async fn a_type_of_ones_own_or_a_value_loses_nothing() {
+    let server = Server::start().await;
+    let agents = json!([{"id": 1, "ipv4_addresses": ["10.0.0.1"]}]);
+    server.answer(200, json!({ "agents": agents }).to_string());
+    let values: Vec<Value> = server
+        .client()
+        .list_agents()
+        .stream_as()
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(json!(values), agents);
+    #[derive(serde::Deserialize)]
+    struct Own {
+        ipv4_addresses: Vec<String>,
+    }
+    let own: Vec<Own> = server
+        .client()
+        .list_agents()
+        .stream_as()
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(own[0].ipv4_addresses, ["10.0.0.1"]);
+}
+
+#[tokio::test]
+async fn a_query_carries_its_token_in_the_body() {
+    let server = Server::start().await;
+    let rows = |token: Value| json!({"logs": [{"n": 1}], "pagination": {"next_page_token": token}});
+    server.script([(200, rows(json!("a"))), (200, rows(json!(null)))]);
+    let moment: huntress::jiff::Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+    let query = types::QuerySiem::builder()
+        .esql("FROM logs")
+        .range_start(moment)
+        .range_end(moment);
+    let rows: Vec<_> = server
+        .client()
+        .query_siem()
+        .body(query)
+        .stream()
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(rows.len(), 2);
+    let bodies: Vec<Value> = server
+        .take_requests()
+        .iter()
+        .map(|r| serde_json::from_slice(&r.body).unwrap())
+        .collect();
+    assert_eq!(bodies[0].get("page_token"), None);
+    assert_eq!(bodies[1]["page_token"], "a");
+    assert_eq!(bodies[0]["range_start"], bodies[1]["range_start"]);
+}
+
+#[tokio::test]
+async fn bad_input_is_an_error_of_the_stream_and_nothing_is_sent() {
+    let server = Server::start().await;
+    let mut agents = server.client().list_agents().limit(501).stream();
+    assert!(agents.try_next().await.unwrap_err().is_invalid_request());
+    assert!(server.take_requests().is_empty());
+}
+
+#[test]
+fn streams_can_be_spawned() {
+    fn is_send<T: Send + Unpin + 'static>(_: &T) {}
+    let credentials = huntress::Credentials::new(support::KEY, support::SECRET);
+    let client = huntress::Client::builder()
+        .credentials(credentials)
+        .build()
+        .unwrap();
+    is_send(&client.list_agents().stream());
+    is_send(&client.for_account(7).list_agents().pages());
+}
