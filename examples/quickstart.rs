@@ -49,7 +49,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let agents: Vec<_> = client.list_agents().stream().try_collect().await?;
     // An open incident is `sent`: the SOC has reported it, nobody has closed it.
     let incidents = client.list_incident_reports().status("sent").stream();
-    let incidents: Vec<_> = incidents.try_collect().await?;
+    let mut incidents: Vec<_> = incidents.try_collect().await?;
+    incidents.sort_by_key(|incident| match incident.severity {
+        Some(types::Severity::Critical) => 0,
+        Some(types::Severity::High) => 1,
+        _ => 2,
+    });
 
     show_organizations(&organizations, &agents);
     show_incidents(&incidents, &organizations);

@@ -93,11 +93,23 @@ impl World {
             return;
         };
         let mut organization = organizations[index % organizations.len()].clone();
+        if path == "/v1/agents" {
+            // A few large customers and many small ones; none without an agent.
+            let size = organizations.len();
+            let position = if index < size {
+                index
+            } else {
+                values.below(size).min(values.below(size))
+            };
+            organization = organizations[position].clone();
+            equip(item, values);
+        }
         if item.get("agent_id").is_some() {
             let agents = &self.collections["/v1/agents"];
             // Every fourth incident is one of an identity.
             let agent = (index % 4 != 3).then(|| &agents[values.below(agents.len())]);
             item["agent_id"] = agent.map_or(Value::Null, |agent| agent["id"].clone());
+            report(item, index, agent);
             if let Some(agent) = agent {
                 item["platform"] = agent["platform"].clone();
                 let id = &agent["organization_id"];
@@ -198,6 +210,83 @@ impl World {
         }
         Some(whole)
     }
+}
+
+/// Makes an endpoint's fields agree with its platform.
+fn equip(agent: &mut Value, values: &mut Values) {
+    let (platform, systems, prefix): (_, &[&str], _) = match values.below(20) {
+        0..=13 => (
+            "windows",
+            &["Windows 11 Pro", "Windows 10 Pro", "Windows Server 2022"],
+            "PC",
+        ),
+        14..=17 => ("darwin", &["macOS 15", "macOS 14"], "MAC"),
+        _ => ("linux", &["Ubuntu 24.04", "Debian 12"], "SRV"),
+    };
+    agent["platform"] = json!(platform);
+    agent["os"] = json!(systems[values.below(systems.len())]);
+    agent["arch"] = json!(if platform == "darwin" {
+        "arm64"
+    } else {
+        "x86_64"
+    });
+    agent["hostname"] = json!(format!("{prefix}-{:03}", values.below(1_000)));
+    agent["firewall_status"] = json!(if values.below(12) == 0 {
+        "Disabled"
+    } else {
+        "Enabled"
+    });
+    let defender = [
+        ("defender_status", "Healthy"),
+        ("defender_substatus", "Up to date"),
+        ("defender_policy_status", "Compliant"),
+    ];
+    for (key, healthy) in defender {
+        agent[key] = if platform == "windows" {
+            json!(healthy)
+        } else {
+            Value::Null
+        };
+    }
+    for key in [
+        "service_pack_major",
+        "service_pack_minor",
+        "win_build_number",
+    ] {
+        agent[key] = if platform == "windows" {
+            json!(0)
+        } else {
+            Value::Null
+        };
+    }
+}
+
+/// Makes an incident's fields agree with each other: one in five is still open.
+fn report(incident: &mut Value, index: usize, agent: Option<&Value>) {
+    let open = index.is_multiple_of(5);
+    incident["status"] = json!(if open { "sent" } else { "closed" });
+    if open {
+        incident["closed_at"] = Value::Null;
+    }
+    let (kind, place) = match agent {
+        Some(agent) => {
+            let kinds = [
+                "Persistent foothold",
+                "Ransomware canary tripped",
+                "Suspicious process",
+            ];
+            (
+                kinds[index % kinds.len()],
+                agent["hostname"].as_str().unwrap_or_default(),
+            )
+        }
+        None => ("Stolen session", "a Microsoft 365 identity"),
+    };
+    let severity = incident["severity"]
+        .as_str()
+        .unwrap_or_default()
+        .to_uppercase();
+    incident["subject"] = json!(format!("{severity} - {kind} on {place}"));
 }
 
 impl Route {

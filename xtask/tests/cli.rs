@@ -365,6 +365,37 @@ fn a_new_release_regenerates_with_warnings_that_check_turns_into_errors() {
 }
 
 #[test]
+fn a_new_enum_value_needs_no_hand_edit_and_reaches_the_fields_of_its_enum() {
+    let workspace = Workspace::new();
+    let mut contract = workspace.contract();
+    let values = |operation: &mut Value, name: &str| {
+        let mut parameters = operation["parameters"].as_array_mut().unwrap().iter_mut();
+        let parameter = parameters
+            .find(|parameter| parameter["name"] == name)
+            .unwrap();
+        parameter["enum"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!("brand_new"));
+    };
+    for path in [
+        "/v1/incident_reports",
+        "/v1/accounts/{account_id}/incident_reports",
+    ] {
+        values(&mut contract["paths"][path]["get"], "status");
+    }
+    workspace.set_contract(&contract);
+    let output = workspace.succeeds(&["generate"]);
+    assert!(output.contains("(0 warnings)"), "{output}");
+    let document: Value = serde_json::from_str(&workspace.read("openapi.json")).unwrap();
+    let schemas = &document["components"]["schemas"];
+    let field = &schemas["IncidentReport"]["properties"]["status"]["allOf"][0]["$ref"];
+    assert_eq!(field, "#/components/schemas/IncidentReportStatus");
+    let known = schemas["IncidentReportStatus"]["enum"].as_array().unwrap();
+    assert_eq!(known.last().unwrap(), "brand_new");
+}
+
+#[test]
 fn what_no_rule_understands_stops_with_its_place() {
     let workspace = Workspace::new();
     let before = workspace.read("openapi.json");

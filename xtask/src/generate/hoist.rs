@@ -8,7 +8,8 @@
 //!   is `AccountRef`, wherever it stands; the properties of all such places add up.
 //! - Anything else is named by overlay (`x-huntress-name`), or else like a component of
 //!   the same shape, or else after its place, with a warning.
-//! - Enums of equal value sets are one enum; one of its places names it.
+//! - Enums of equal value sets are one enum; one of its places names it. A plain string
+//!   with the name of an enum is of that enum, whatever its values are.
 
 use std::collections::BTreeMap;
 
@@ -376,12 +377,18 @@ fn enums(document: &mut Value, warnings: &mut Warnings) -> Result<()> {
         Ok(())
     })?;
     let operation_ids = operation_ids(document)?;
+    let mut taken: Vec<String> = named.values().cloned().collect();
+    taken.extend(components(document).keys().cloned());
     walk::schemas(document, |pointer, schema| {
         let Some(key) = value_set(schema, pointer)? else {
-            return Ok(());
+            return string_of_enum(schema, pointer, &named);
         };
         let name = named.entry(key).or_insert_with(|| {
-            let name = place_name(pointer, &operation_ids);
+            let mut name = place_name(pointer, &operation_ids);
+            while taken.contains(&name) {
+                name.push_str("Value");
+            }
+            taken.push(name.clone());
             warnings.push(format!(
                 "{name}: an enum named after its place; give it a name in a `names` overlay"
             ));
@@ -408,6 +415,24 @@ fn enums(document: &mut Value, warnings: &mut Warnings) -> Result<()> {
             bail!("the enum {name} has the name of a component or of another enum");
         }
     }
+    Ok(())
+}
+
+/// A string that an overlay has given the name of an enum.
+fn string_of_enum(
+    schema: &mut Value,
+    pointer: &str,
+    named: &BTreeMap<Vec<String>, String>,
+) -> Result<()> {
+    let Some(name) = take_name(schema, pointer)? else {
+        return Ok(());
+    };
+    if !named.values().any(|known| *known == name) || schema["type"] != "string" {
+        bail!(
+            "{pointer}: {name} is to be its name, but it is no object, enum or string of that enum"
+        );
+    }
+    *schema = reference(&name);
     Ok(())
 }
 
@@ -560,6 +585,20 @@ mod tests {
         );
         assert_eq!(schemas["BOwn"]["enum"], json!(["c"]));
         assert_eq!(warnings.len(), 1);
+    }
+
+    #[test]
+    fn a_string_with_the_name_of_an_enum_is_of_that_enum() {
+        let named = json!({"type": "string", NAME: "Letter"});
+        let (document, _) = hoisted(document(
+            json!({
+                "A": {"type": "object", "properties": {"x": named}},
+                "B": {"type": "object", "properties": {"x": {"type": "string", "enum": ["a"], NAME: "Letter"}}}
+            }),
+            json!({}),
+        ));
+        let schemas = &document["components"]["schemas"];
+        assert_eq!(schemas["A"]["properties"]["x"], reference("Letter"));
     }
 
     #[test]
