@@ -28,6 +28,16 @@ pub struct Operation {
     /// The component that is sent.
     pub body: Option<String>,
     pub envelope: Envelope,
+    pub page_token: PageToken,
+}
+
+/// Where a list takes the token of the page that is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageToken {
+    /// It takes none, so it cannot be streamed.
+    Nowhere,
+    Query,
+    Body,
 }
 
 /// A path or query parameter.
@@ -165,7 +175,23 @@ impl Operation {
             parameters: parameters.map(Parameter::read).collect(),
             body: referenced(body).map(str::to_owned),
             envelope: Envelope::read(document, operation)?,
+            page_token: PageToken::read(document, operation),
         })
+    }
+}
+
+impl PageToken {
+    fn read(document: &Value, operation: &Value) -> Self {
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let body = referenced(body).map(|name| &document["components"]["schemas"][name]);
+        let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+        if parameters.any(|parameter| parameter["name"] == "page_token") {
+            Self::Query
+        } else if body.is_some_and(|body| body["properties"].get("page_token").is_some()) {
+            Self::Body
+        } else {
+            Self::Nowhere
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use syn::{
     Token, Type,
 };
 
-use super::model::{self, Envelope, Model, Parameter};
+use super::model::{self, Envelope, Model, PageToken, Parameter};
 use super::syntax::{argument, compact, ident, module, pascal, with_jiff};
 
 /// One operation, ready to be emitted.
@@ -210,14 +210,13 @@ impl<'a> Operation<'a> {
                 let largest = proc_macro2::Literal::i64_unsuffixed(largest);
                 quote!(if let Ok(limit) = &mut self.limit { limit.get_or_insert(#largest); })
             });
-        let in_query = self.fields.iter().any(|field| field.name == "page_token");
-        let (get, set) = if in_query {
-            (
+        let (get, set) = match facts.page_token {
+            PageToken::Nowhere => return None,
+            PageToken::Query => (
                 quote!(self.page_token.clone().ok().flatten()),
                 quote!(self.page_token = Ok(token);),
-            )
-        } else {
-            (
+            ),
+            PageToken::Body => (
                 quote!(
                     self.body
                         .as_ref()
@@ -227,7 +226,7 @@ impl<'a> Operation<'a> {
                 quote!(if let Ok(body) = &mut self.body {
                     body.page_token = token;
                 }),
-            )
+            ),
         };
         Some(quote! {
             impl #name {
@@ -568,6 +567,7 @@ mod tests {
             }],
             body: None,
             envelope: Envelope::Nothing,
+            page_token: PageToken::Nowhere,
         }
     }
 
