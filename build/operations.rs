@@ -117,6 +117,9 @@ impl<'a> Operation<'a> {
         let decode = decoder(&facts.envelope);
         let send_doc = format!("Sends `{method} {path}`.");
         let list = self.emit_list();
+        // The SIEM query is a POST that reads.
+        let reads = facts.method == "GET" || matches!(facts.envelope, Envelope::Page(_));
+        let kind = ident(if reads { "read" } else { "write" });
         quote! {
             #[doc = #doc]
             #[derive(Clone, Debug)]
@@ -129,7 +132,7 @@ impl<'a> Operation<'a> {
             }
 
             impl #name {
-                pub(crate) const OPERATION: Operation = Operation::new(#id, #method, #path);
+                pub(crate) const OPERATION: Operation = Operation::#kind(#id, #method, #path);
 
                 pub(crate) fn new(client: &Client #(, #account: ::std::option::Option<i64>)*) -> Self {
                     Self {

@@ -12,6 +12,7 @@ use crate::credentials::Credentials;
 use crate::envelope::Problem;
 use crate::error::{Error, Kind};
 use crate::operation::Operation;
+use crate::rate_limit::RateLimiter;
 use crate::response::Response;
 
 const BASE_URL: &str = "https://api.huntress.io";
@@ -31,6 +32,7 @@ struct Inner {
     http: reqwest::Client,
     base_url: String,
     authorization: HeaderValue,
+    limiter: RateLimiter,
 }
 
 impl Client {
@@ -58,6 +60,7 @@ impl Client {
             timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             user_agent: None,
+            limiter: RateLimiter::default(),
         }
     }
 
@@ -82,7 +85,8 @@ impl Client {
         }
     }
 
-    /// Sends one request and reads the whole answer; anything but a 2xx is an error.
+    /// Waits for the quota, sends one request and reads the whole answer; anything but a
+    /// 2xx is an error.
     pub(crate) async fn execute(
         &self,
         operation: Operation,
@@ -91,7 +95,9 @@ impl Client {
         let authorization = self.0.authorization.clone();
         request.headers_mut().insert(AUTHORIZATION, authorization);
         let exchange = async {
+            let permit = self.0.limiter.acquire(operation.lane()).await;
             let response = self.http().execute(request).await?;
+            permit.answered();
             let (status, headers) = (response.status(), response.headers().clone());
             let body = response.bytes().await?;
             Ok(Received {
@@ -170,6 +176,7 @@ pub struct ClientBuilder {
     timeout: Duration,
     connect_timeout: Duration,
     user_agent: Option<String>,
+    limiter: RateLimiter,
 }
 
 impl ClientBuilder {
@@ -183,6 +190,13 @@ impl ClientBuilder {
     /// `http` on loopback (for a simulator), since the credentials go there.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.base_url = base_url.into();
+        self
+    }
+
+    /// The account's request quota; 60 requests in 60 seconds by default. A client and its
+    /// clones share one; give the same limiter to all clients of one account.
+    pub fn rate_limiter(mut self, limiter: RateLimiter) -> Self {
+        self.limiter = limiter;
         self
     }
 
@@ -240,6 +254,7 @@ impl ClientBuilder {
             http,
             base_url: checked_base_url(&self.base_url)?,
             authorization: credentials.authorization().map_err(configuration)?,
+            limiter: self.limiter,
         })))
     }
 }

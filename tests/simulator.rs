@@ -1,6 +1,8 @@
 //! Every read of the API, by the client, against the simulator.
 
-use huntress::{AccountClient, Client, Credentials, Error, Page};
+use std::time::Duration;
+
+use huntress::{AccountClient, Client, Credentials, Error, Page, RateLimiter};
 use huntress_simulator::Simulator;
 
 async fn simulated() -> (Simulator, Client) {
@@ -9,6 +11,8 @@ async fn simulated() -> (Simulator, Client) {
     let client = Client::builder()
         .base_url(simulator.base_url())
         .credentials(Credentials::new(&credentials.key, &credentials.secret))
+        // Not what is tested here.
+        .rate_limiter(RateLimiter::new(10_000, Duration::from_secs(1)))
         .build()
         .unwrap();
     (simulator, client)

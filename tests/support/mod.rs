@@ -4,13 +4,14 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use huntress::{Client, Credentials};
+use huntress::{Client, Credentials, RateLimiter};
 
 pub const KEY: &str = "hk_0123456789abcdef";
 pub const SECRET: &str = "hs_fedcba9876543210";
@@ -23,6 +24,8 @@ pub struct Request {
     pub uri: Uri,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// When it arrived.
+    pub at: Instant,
 }
 
 #[derive(Clone)]
@@ -69,6 +72,8 @@ impl Server {
         Client::builder()
             .base_url(&self.base_url)
             .credentials(credentials)
+            // Not what is tested here.
+            .rate_limiter(RateLimiter::new(10_000, Duration::from_secs(1)))
             .build()
             .unwrap()
     }
@@ -124,6 +129,7 @@ async fn record(
         uri,
         headers,
         body,
+        at: Instant::now(),
     };
     server.requests.lock().unwrap().push(request);
     let mut answer = server.answer.lock().unwrap().clone();
