@@ -14,8 +14,8 @@ const PAIRS: [(&str, &str); 2] = [
 
 /// An API key (`hk_…`) and its secret (`hs_…`), sent as HTTP Basic authentication.
 ///
-/// Neither `Debug` nor any error shows them, and they are wiped from memory when the last
-/// copy is dropped.
+/// Neither `Debug` nor any error shows them. These copies are wiped from memory when
+/// dropped; a client keeps the header it made of them as long as it lives.
 #[derive(Clone)]
 pub struct Credentials {
     key: SecretString,

@@ -175,10 +175,9 @@ impl World {
             .iter()
             .find(|item| item["id"] == parent)?;
         let mut values = Values::new(document, parent.unsigned_abs());
-        let component = route.list_component(document)?;
         let count = values.below(25) + 1;
         let items = (0..count).map(|index| {
-            let mut item = values.object(&component);
+            let mut item = values.object(route.answer.component());
             item["id"] = json!(parent * 100 + index as i64);
             item
         });
@@ -287,14 +286,4 @@ fn report(incident: &mut Value, index: usize, agent: Option<&Value>) {
         .unwrap_or_default()
         .to_uppercase();
     incident["subject"] = json!(format!("{severity} - {kind} on {place}"));
-}
-
-impl Route {
-    /// The component of the list that this route's resource is in.
-    fn list_component(&self, document: &Value) -> Option<String> {
-        let list = crate::routes::read(document)
-            .into_iter()
-            .find(|r| r.path == self.collection())?;
-        Some(list.answer.component().to_owned())
-    }
 }
