@@ -95,9 +95,13 @@ impl Client {
         let authorization = self.0.authorization.clone();
         request.headers_mut().insert(AUTHORIZATION, authorization);
         let exchange = async {
-            let permit = self.0.limiter.acquire(operation.lane()).await;
+            let permit = self
+                .0
+                .limiter
+                .acquire(operation.lane(), crate::rate_limit::Turn::Last)
+                .await;
             let response = self.http().execute(request).await?;
-            permit.answered();
+            permit.accepted(None);
             let (status, headers) = (response.status(), response.headers().clone());
             let body = response.bytes().await?;
             Ok(Received {

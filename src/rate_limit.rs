@@ -1,4 +1,4 @@
-//! Keeping inside the account's quota, by proof.
+//! The account's request quota, kept by proof.
 //!
 //! The server allows a number of requests in any window of time: 60 in any 60 seconds, for
 //! an account across all its keys. It counts a request when it *arrives*, which is
@@ -11,13 +11,25 @@
 //! window sees more than one arrival of each slot, and there are `limit` slots.
 //!
 //! A request whose answer never came (dropped, timed out, connection lost) may still
-//! arrive; its slot is kept [`GRACE`] longer.
+//! arrive; its slot is kept [`GRACE`] longer. One for which no connection could be made
+//! never arrives; its slot is free at once.
 //!
 //! A token bucket would let through up to twice the limit in one window, and a fixed
 //! window as much at its edges; a steady rate would make 60 calls take a minute where they
 //! may go out at once.
+//!
+//! # When others use the same account
+//!
+//! The proof holds for the requests of one limiter. Others show in two ways, and both only
+//! ever make a limiter send less. A server that tells how many calls remain tells with it
+//! how many slots others hold ([`Others`]): those are left alone for a window. A refusal
+//! (429) says the same of all slots, and makes every caller wait: as long as `Retry-After`
+//! says; else until a slot of our own accepted requests is free, since the server's count
+//! must fall then too; else, with nothing of our own in the window, for a second, then
+//! two, up to the window. After that the slots of others are tried one at a time, one more
+//! for each request that the server takes, so that a guess costs at most one refusal.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,17 +40,30 @@ use tokio::time::{Instant, timeout_at};
 
 const LIMIT: usize = 60;
 const WINDOW: Duration = Duration::from_secs(60);
+const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long after its end an unanswered request may still reach the server.
 const GRACE: Duration = Duration::from_secs(10);
 /// A waiting read goes after this many writes, so that writes cannot starve it.
 const WRITES_BEFORE_A_READ: usize = 4;
+/// The most that a server's `Retry-After` makes all callers wait.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// The first pause after a refusal that nothing tells the end of; doubled by each.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The request quota of one account; 60 in 60 seconds by default.
 ///
 /// Cheap to clone: clones share the quota. A client and its clones share one; hand the
 /// same limiter to the builders of several clients of one account. Calls wait their turn,
-/// first come, first served, writes before reads; nothing waits while a slot is free, and
-/// a call that is dropped while it waits gives its place back.
+/// first come, first served, writes before reads (a waiting read goes after four writes);
+/// nothing waits while a slot is free, and a call that is dropped while it waits gives its
+/// place back.
+///
+/// A slot is free again one window after its request was answered. The slot of a request
+/// that was never answered, which may still arrive, is kept 10 seconds longer.
+///
+/// When the server refuses a request all the same (429: somebody else uses the account),
+/// all callers wait: as long as its `Retry-After` says, at most five minutes; else until
+/// the quota should allow the next request.
 #[derive(Clone)]
 pub struct RateLimiter(Arc<Shared>);
 
@@ -48,14 +73,38 @@ struct Shared {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     in_flight: usize,
-    /// When each of the other used slots becomes free.
-    cooling: BinaryHeap<Reverse<Instant>>,
+    /// The slots whose requests have ended, until their window has passed.
+    cooling: BinaryHeap<Reverse<Cooling>>,
+    others: Option<Others>,
+    /// Nobody goes before, since the server refused a request.
+    paused_until: Option<Instant>,
+    /// Refusals since the last accepted request.
+    refusals: u32,
+    last_refusal: Option<Instant>,
     writes: VecDeque<Arc<Notify>>,
     reads: VecDeque<Arc<Notify>>,
     writes_since_a_read: usize,
+    /// For the jitter of pauses.
+    random: fastrand::Rng,
+}
+
+/// A used slot that becomes free by the passing of time.
+#[derive(PartialEq, Eq)]
+struct Cooling {
+    free: Instant,
+    /// The server took the request, or may have: it counts it.
+    counted: bool,
+}
+
+/// Slots that are left alone, since others of the account hold them.
+struct Others {
+    slots: usize,
+    /// From here on they are tried, one more for each request that the server takes.
+    tried_from: Instant,
+    tried: bool,
+    gone: Instant,
 }
 
 /// What a limiter looks like at one moment.
@@ -70,6 +119,8 @@ pub struct RateLimiterSnapshot {
     pub in_flight: usize,
     /// Slots taken: those under way and those whose window has not passed.
     pub used: usize,
+    /// Slots left alone, since others seem to use the same account.
+    pub others: usize,
     /// Requests that could go out now.
     pub available: usize,
     /// When the next slot becomes free by the passing of time; `None` where none will.
@@ -83,6 +134,14 @@ pub(crate) enum Lane {
     Read,
 }
 
+/// Where in its lane a call begins to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Last,
+    /// Its turn came before; it is sent again.
+    First,
+}
+
 impl Default for RateLimiter {
     fn default() -> Self {
         Self::new(LIMIT, WINDOW)
@@ -90,12 +149,28 @@ impl Default for RateLimiter {
 }
 
 impl RateLimiter {
-    /// `limit` requests in any `window`; a limit of 0 is taken as 1.
+    /// `limit` requests in any `window`. A limit of 0 is taken as 1, a window of more than
+    /// a day as a day.
     pub fn new(limit: usize, window: Duration) -> Self {
+        Self::with_random(limit, window, fastrand::Rng::new())
+    }
+
+    fn with_random(limit: usize, window: Duration, random: fastrand::Rng) -> Self {
         Self(Arc::new(Shared {
             limit: limit.max(1),
-            window,
-            state: Mutex::default(),
+            window: window.min(LONGEST_WINDOW),
+            state: Mutex::new(State {
+                in_flight: 0,
+                cooling: BinaryHeap::new(),
+                others: None,
+                paused_until: None,
+                refusals: 0,
+                last_refusal: None,
+                writes: VecDeque::new(),
+                reads: VecDeque::new(),
+                writes_since_a_read: 0,
+                random,
+            }),
         }))
     }
 
@@ -103,26 +178,44 @@ impl RateLimiter {
     pub fn snapshot(&self) -> RateLimiterSnapshot {
         let now = Instant::now();
         let mut state = self.state();
-        let used = state.used(now);
+        state.settle(now);
+        let next = state.next_free();
         RateLimiterSnapshot {
             limit: self.0.limit,
             window: self.0.window,
             in_flight: state.in_flight,
-            used,
-            available: self.0.limit - used,
-            next_free_in: state.cooling.peek().map(|Reverse(at)| *at - now),
+            used: state.used(),
+            others: state.others(),
+            available: match state.paused_until {
+                Some(_) => 0,
+                None => state.free(self.0.limit),
+            },
+            next_free_in: next.map(|at| at - now),
         }
     }
 
     /// Waits for a slot.
-    pub(crate) async fn acquire(&self, lane: Lane) -> Permit {
-        let place = Place::queue(self, lane);
+    pub(crate) async fn acquire(&self, lane: Lane, turn: Turn) -> Permit {
+        let since = Instant::now();
+        let (place, next_free) = {
+            let mut state = self.state();
+            let vacancy = state.vacancy(since, self.0.limit);
+            if vacancy.is_ok() && state.head().is_none() {
+                return state.take(self, lane, since);
+            }
+            (state.queue_up(self, lane, turn), state.next_free())
+        };
+        let next_free_in = next_free.map(|at| at.saturating_duration_since(since));
+        tracing::debug!(?next_free_in, "waits for the quota");
         loop {
-            let next = match place.take() {
-                Ok(permit) => return permit,
-                Err(next) => next,
+            let look_again = match place.try_take() {
+                Ok(permit) => {
+                    tracing::debug!(waited = ?since.elapsed(), "waited for the quota");
+                    return permit;
+                }
+                Err(at) => at,
             };
-            match next {
+            match look_again {
                 Some(at) => drop(timeout_at(at, place.called.notified()).await),
                 None => place.called.notified().await,
             }
@@ -136,11 +229,74 @@ impl RateLimiter {
 }
 
 impl State {
-    fn used(&mut self, now: Instant) -> usize {
-        while self.cooling.peek().is_some_and(|Reverse(at)| *at <= now) {
+    /// Lets everything become free whose time has come.
+    fn settle(&mut self, now: Instant) {
+        while self
+            .cooling
+            .peek()
+            .is_some_and(|Reverse(slot)| slot.free <= now)
+        {
             self.cooling.pop();
         }
+        if self.paused_until.is_some_and(|until| until <= now) {
+            self.paused_until = None;
+        }
+        if let Some(others) = &mut self.others {
+            if others.gone <= now {
+                others.slots = 0;
+            } else if !others.tried && others.tried_from <= now {
+                others.tried = true;
+                others.slots -= 1;
+            }
+            self.others.take_if(|others| others.slots == 0);
+        }
+    }
+
+    fn used(&self) -> usize {
         self.in_flight + self.cooling.len()
+    }
+
+    fn others(&self) -> usize {
+        self.others.as_ref().map_or(0, |others| others.slots)
+    }
+
+    fn free(&self, limit: usize) -> usize {
+        limit.saturating_sub(self.used() + self.others())
+    }
+
+    /// Whether a request may go now; if not, when to look again.
+    fn vacancy(&mut self, now: Instant, limit: usize) -> Result<(), Option<Instant>> {
+        self.settle(now);
+        if self.paused_until.is_none() && self.free(limit) > 0 {
+            Ok(())
+        } else {
+            Err(self.next_free())
+        }
+    }
+
+    /// When the passing of time next frees a slot.
+    fn next_free(&self) -> Option<Instant> {
+        let own = self.cooling.peek().map(|Reverse(slot)| slot.free);
+        let others = self.others.as_ref().map(|others| match others.tried {
+            false => others.tried_from,
+            true => others.gone,
+        });
+        let next = own.into_iter().chain(others).min();
+        next.max(self.paused_until)
+    }
+
+    /// A slot, which must be free.
+    fn take(&mut self, limiter: &RateLimiter, lane: Lane, now: Instant) -> Permit {
+        self.in_flight += 1;
+        match lane {
+            Lane::Write => self.writes_since_a_read += 1,
+            Lane::Read => self.writes_since_a_read = 0,
+        }
+        Permit {
+            limiter: limiter.clone(),
+            taken: now,
+            end: End::Unanswered,
+        }
     }
 
     fn queue(&mut self, lane: Lane) -> &mut VecDeque<Arc<Notify>> {
@@ -150,19 +306,111 @@ impl State {
         }
     }
 
+    fn queue_up<'a>(&mut self, limiter: &'a RateLimiter, lane: Lane, turn: Turn) -> Place<'a> {
+        let called = Arc::new(Notify::new());
+        let queue = self.queue(lane);
+        match turn {
+            Turn::Last => queue.push_back(Arc::clone(&called)),
+            Turn::First => queue.push_front(Arc::clone(&called)),
+        }
+        Place {
+            limiter,
+            lane,
+            called,
+        }
+    }
+
     /// Who goes next.
-    fn head(&self) -> Option<(Lane, &Arc<Notify>)> {
+    fn head(&self) -> Option<&Arc<Notify>> {
         let read_is_due = self.writes_since_a_read >= WRITES_BEFORE_A_READ;
         match (self.writes.front(), self.reads.front()) {
-            (Some(write), read) if read.is_none() || !read_is_due => Some((Lane::Write, write)),
-            (_, read) => read.map(|read| (Lane::Read, read)),
+            (Some(write), read) if read.is_none() || !read_is_due => Some(write),
+            (_, read) => read,
         }
     }
 
     fn call_head(&self) {
-        if let Some((_, head)) = self.head() {
+        if let Some(head) = self.head() {
             head.notify_one();
         }
+    }
+
+    /// The server took a request and may have said how many more it would take.
+    fn accepted(&mut self, permit: &Permit, remaining: Option<usize>, now: Instant) {
+        if self.last_refusal.is_some_and(|at| permit.taken < at) {
+            // Older than the refusal, which knows better.
+            return;
+        }
+        self.refusals = 0;
+        let Shared { limit, window, .. } = *permit.limiter.0;
+        if let Some(remaining) = remaining {
+            let slots = limit.saturating_sub(self.used() + remaining);
+            // All that the server counts now has left its window then.
+            let gone = now + window;
+            self.leave_to_others(slots, gone, gone);
+        } else if let Some(others) = &mut self.others
+            && others.tried
+        {
+            others.slots -= 1;
+            self.others.take_if(|others| others.slots == 0);
+        }
+    }
+
+    fn leave_to_others(&mut self, slots: usize, tried_from: Instant, gone: Instant) {
+        self.others = (slots > 0).then_some(Others {
+            slots,
+            tried_from,
+            tried: false,
+            gone,
+        });
+    }
+
+    /// The server refused a request: nobody goes for the time that this returns.
+    fn refused(
+        &mut self,
+        permit: &Permit,
+        retry_after: Option<Duration>,
+        now: Instant,
+    ) -> Option<Duration> {
+        let Shared { limit, window, .. } = *permit.limiter.0;
+        let known = self.last_refusal.is_some_and(|at| permit.taken < at);
+        if known && retry_after.is_none() {
+            // One of several that were under way together; the first said it all.
+            return None;
+        }
+        let counted = self.cooling.iter().filter(|Reverse(slot)| slot.counted);
+        let own = counted.map(|Reverse(slot)| slot.free).min();
+        let (until, tried_from) = match (retry_after, own) {
+            (Some(wait), _) => {
+                let until = now + wait.min(LONGEST_PAUSE);
+                (until, until)
+            }
+            (None, Some(free)) => (free, now + window),
+            (None, None) => {
+                let pause = FIRST_PAUSE.saturating_mul(1 << self.refusals.min(16));
+                let jitter = 1.0 + self.random.f64() / 2.0;
+                let until = now + pause.mul_f64(jitter).min(window);
+                (until, until)
+            }
+        };
+        self.paused_until = self.paused_until.max(Some(until));
+        self.last_refusal = Some(now);
+        self.refusals = self.refusals.saturating_add(1);
+        let slots = limit.saturating_sub(self.used());
+        self.leave_to_others(slots, tried_from, tried_from + window);
+        Some(until - now)
+    }
+}
+
+impl Ord for Cooling {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.free.cmp(&other.free)
+    }
+}
+
+impl PartialOrd for Cooling {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -173,50 +421,30 @@ struct Place<'a> {
     called: Arc<Notify>,
 }
 
-impl<'a> Place<'a> {
-    fn queue(limiter: &'a RateLimiter, lane: Lane) -> Self {
-        let called = Arc::new(Notify::new());
-        limiter.state().queue(lane).push_back(Arc::clone(&called));
-        Self {
-            limiter,
-            lane,
-            called,
-        }
-    }
-
+impl Place<'_> {
     /// A slot, if it is this place's turn and one is free; or when to look again, if it is
     /// this place that has to.
-    fn take(&self) -> Result<Permit, Option<Instant>> {
+    fn try_take(&self) -> Result<Permit, Option<Instant>> {
+        let now = Instant::now();
         let mut state = self.limiter.state();
-        let used = state.used(Instant::now());
         let is_head = state
             .head()
-            .is_some_and(|(_, head)| Arc::ptr_eq(head, &self.called));
+            .is_some_and(|head| Arc::ptr_eq(head, &self.called));
         if !is_head {
             return Err(None);
         }
-        if used >= self.limiter.0.limit {
-            return Err(state.cooling.peek().map(|Reverse(at)| *at));
-        }
-        state.in_flight += 1;
-        match self.lane {
-            Lane::Write => state.writes_since_a_read += 1,
-            Lane::Read => state.writes_since_a_read = 0,
-        }
+        state.vacancy(now, self.limiter.0.limit)?;
         // Its own drop takes it out of the queue and calls the next.
-        Ok(Permit {
-            limiter: self.limiter.clone(),
-            grace: GRACE,
-        })
+        Ok(state.take(self.limiter, self.lane, now))
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut state = self.limiter.state();
-        state
-            .queue(self.lane)
-            .retain(|called| !Arc::ptr_eq(called, &self.called));
+        let queue = state.queue(self.lane);
+        let position = queue.iter().position(|c| Arc::ptr_eq(c, &self.called));
+        position.and_then(|position| queue.remove(position));
         state.call_head();
     }
 }
@@ -225,23 +453,65 @@ impl Drop for Place<'_> {
 #[must_use = "dropping it says that the request was never answered"]
 pub(crate) struct Permit {
     limiter: RateLimiter,
-    grace: Duration,
+    taken: Instant,
+    end: End,
+}
+
+/// How the request of a permit ended.
+#[derive(Clone, Copy)]
+enum End {
+    Unanswered,
+    Unsent,
+    Accepted { remaining: Option<usize> },
+    Refused { retry_after: Option<Duration> },
 }
 
 impl Permit {
-    /// The answer came: the request has certainly arrived.
-    pub(crate) fn answered(mut self) {
-        self.grace = Duration::ZERO;
+    /// The server took the request; `remaining` is how many more it says it would take.
+    pub(crate) fn accepted(mut self, remaining: Option<usize>) {
+        self.end = End::Accepted { remaining };
+    }
+
+    /// The server refused it (429), perhaps saying for how long.
+    pub(crate) fn refused(mut self, retry_after: Option<Duration>) {
+        self.end = End::Refused { retry_after };
+    }
+
+    /// It was certainly never sent.
+    pub(crate) fn unsent(mut self) {
+        self.end = End::Unsent;
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let free = Instant::now() + self.limiter.0.window + self.grace;
+        let now = Instant::now();
+        let free = now + self.limiter.0.window;
         let mut state = self.limiter.state();
+        state.settle(now);
         state.in_flight -= 1;
-        state.cooling.push(Reverse(free));
+        let cooling = |free, counted| Reverse(Cooling { free, counted });
+        let mut pause = None;
+        match self.end {
+            End::Unsent => {}
+            End::Unanswered => state.cooling.push(cooling(free + GRACE, true)),
+            End::Accepted { remaining } => {
+                state.cooling.push(cooling(free, true));
+                state.accepted(self, remaining, now);
+            }
+            End::Refused { retry_after } => {
+                state.cooling.push(cooling(free, false));
+                pause = state.refused(self, retry_after, now);
+            }
+        }
         state.call_head();
+        drop(state);
+        if let Some(pause) = pause {
+            tracing::warn!(
+                ?pause,
+                "refused by the server (429): somebody else uses the account's quota; all calls wait"
+            );
+        }
     }
 }
 
@@ -252,184 +522,6 @@ impl fmt::Debug for RateLimiter {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::time::{sleep, sleep_until};
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    /// Counts arrivals exactly, as the server does.
-    #[derive(Clone, Default)]
-    struct Server(Arc<Mutex<Vec<Instant>>>);
-
-    impl Server {
-        fn arrive(&self) {
-            self.0.lock().unwrap().push(Instant::now());
-        }
-
-        /// The most arrivals that any window saw.
-        fn busiest(&self, window: Duration) -> usize {
-            let mut arrivals = self.0.lock().unwrap().clone();
-            arrivals.sort();
-            let in_window = |i: usize| {
-                arrivals[i..]
-                    .iter()
-                    .take_while(|at| **at < arrivals[i] + window)
-                    .count()
-            };
-            (0..arrivals.len()).map(in_window).max().unwrap_or(0)
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_vendors_example() {
-        let limiter = RateLimiter::default();
-        let start = Instant::now();
-        let at = |seconds| start + seconds * SECOND;
-        limiter.acquire(Lane::Read).await.answered();
-        sleep_until(at(5)).await;
-        limiter.acquire(Lane::Read).await.answered();
-        sleep_until(at(10)).await;
-        for _ in 3..=60 {
-            limiter.acquire(Lane::Read).await.answered();
-        }
-        assert_eq!(Instant::now(), at(10), "a burst goes out at once");
-        sleep_until(at(55)).await;
-        assert_eq!(limiter.snapshot().available, 0);
-        assert_eq!(limiter.snapshot().next_free_in, Some(5 * SECOND));
-        sleep_until(at(61)).await;
-        limiter.acquire(Lane::Read).await.answered();
-        assert_eq!(Instant::now(), at(61));
-        limiter.acquire(Lane::Read).await.answered();
-        assert_eq!(Instant::now(), at(65), "the slot of T5");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn writes_go_first_but_do_not_starve_a_read() {
-        let limiter = RateLimiter::new(1, SECOND);
-        limiter.acquire(Lane::Read).await.answered();
-        let order = Arc::new(Mutex::new(Vec::new()));
-        let mut tasks = Vec::new();
-        for name in ["r1", "r2", "w1", "w2", "w3", "w4", "w5", "w6"] {
-            let (limiter, order) = (limiter.clone(), Arc::clone(&order));
-            let lane = if name.starts_with('w') {
-                Lane::Write
-            } else {
-                Lane::Read
-            };
-            tasks.push(tokio::spawn(async move {
-                limiter.acquire(lane).await.answered();
-                order.lock().unwrap().push(name);
-            }));
-            tokio::task::yield_now().await;
-        }
-        for task in tasks {
-            task.await.unwrap();
-        }
-        let order = order.lock().unwrap();
-        assert_eq!(*order, ["w1", "w2", "w3", "w4", "r1", "w5", "w6", "r2"]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_unanswered_request_keeps_its_slot_for_the_grace_as_well() {
-        let limiter = RateLimiter::new(1, SECOND);
-        drop(limiter.acquire(Lane::Read).await);
-        assert_eq!(limiter.snapshot().next_free_in, Some(SECOND + GRACE));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_dropped_wait_gives_its_place_back() {
-        let limiter = RateLimiter::new(1, SECOND);
-        let permit = limiter.acquire(Lane::Read).await;
-        let mut first = Box::pin(limiter.acquire(Lane::Read));
-        let second = limiter.acquire(Lane::Read);
-        // Both are queued; the first is dropped.
-        assert!(tokio::time::timeout(SECOND, &mut first).await.is_err());
-        permit.answered();
-        drop(first);
-        let before = Instant::now();
-        second.await.answered();
-        assert_eq!(Instant::now() - before, SECOND);
-        assert_eq!(limiter.snapshot().in_flight, 0);
-    }
-
-    /// Random latencies, arrivals anywhere in them, cancellations, clones and lanes: the
-    /// server never sees too much, and no slot is free while somebody waits.
-    #[test]
-    fn no_schedule_breaks_the_quota_or_leaves_it_idle() {
-        for seed in 0..250 {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .start_paused(true)
-                .build();
-            runtime.unwrap().block_on(schedule(seed));
-        }
-    }
-
-    async fn schedule(seed: u64) {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let limit = random.usize(1..6);
-        let window = Duration::from_millis(random.u64(50..500));
-        let limiter = RateLimiter::new(limit, window);
-        let server = Server::default();
-        let mut tasks = Vec::new();
-        for _ in 0..random.usize(1..25) {
-            let (limiter, server) = (limiter.clone(), server.clone());
-            let lane = if random.bool() {
-                Lane::Write
-            } else {
-                Lane::Read
-            };
-            let start = Duration::from_millis(random.u64(0..400));
-            let (there, back) = (random.u64(0..200), random.u64(0..200));
-            let patience = random
-                .bool()
-                .then(|| Duration::from_millis(random.u64(0..900)));
-            tasks.push(tokio::spawn(async move {
-                sleep(start).await;
-                let arrives = server.clone();
-                let call = async {
-                    let permit = limiter.acquire(lane).await;
-                    // Once sent it arrives, whether or not the caller still waits.
-                    tokio::spawn(async move {
-                        sleep(Duration::from_millis(there)).await;
-                        arrives.arrive();
-                    });
-                    sleep(Duration::from_millis(there + back)).await;
-                    permit.answered();
-                };
-                match patience {
-                    Some(patience) => drop(tokio::time::timeout(patience, call).await),
-                    None => call.await,
-                }
-            }));
-        }
-        let watch = {
-            let limiter = limiter.clone();
-            tokio::spawn(async move {
-                loop {
-                    sleep(Duration::from_millis(23)).await;
-                    // What wakes at this moment goes first.
-                    for _ in 0..8 {
-                        tokio::task::yield_now().await;
-                    }
-                    let available = limiter.snapshot().available;
-                    let waiting = limiter.state().head().is_some();
-                    assert!(!waiting || available == 0, "{available} slots idle");
-                }
-            })
-        };
-        for task in tasks {
-            task.await.unwrap();
-        }
-        assert!(!watch.is_finished(), "seed {seed}: idle capacity");
-        watch.abort();
-        sleep(window + GRACE).await;
-        let busiest = server.busiest(window);
-        assert!(
-            busiest <= limit,
-            "seed {seed}: {busiest} arrivals in a window of {limit}"
-        );
-        assert_eq!(limiter.snapshot().used, 0);
-    }
-}
+mod schedules;
+#[cfg(test)]
+mod tests;
