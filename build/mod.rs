@@ -128,6 +128,7 @@ impl Code<'_> {
                 use crate::client::Client;
                 use crate::error::Error;
                 use crate::operation::Operation;
+                use crate::retry::Access;
                 use crate::pagination::{Items, List, Pages};
                 use crate::response::{Page, Response};
                 use crate::envelope;

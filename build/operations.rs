@@ -119,7 +119,15 @@ impl<'a> Operation<'a> {
         let list = self.emit_list();
         // The SIEM query is a POST that reads.
         let reads = facts.method == "GET" || matches!(facts.envelope, Envelope::Page(_));
-        let kind = ident(if reads { "read" } else { "write" });
+        let access = ident(match (&*facts.method, reads) {
+            ("GET", _) => "Read",
+            (_, true) => "Query",
+            (_, false) => "Write",
+        });
+        let retry_writes: Vec<_> = (!reads)
+            .then(|| ident("retry_writes"))
+            .into_iter()
+            .collect();
         quote! {
             #[doc = #doc]
             #[derive(Clone, Debug)]
@@ -127,17 +135,20 @@ impl<'a> Operation<'a> {
             pub struct #name {
                 client: Client,
                 #(#account: ::std::option::Option<i64>,)*
+                #(#retry_writes: bool,)*
                 #(#names: ::std::result::Result<#types, ::std::string::String>,)*
                 #(#body_field: ::std::result::Result<types::#body, ::std::string::String>,)*
             }
 
             impl #name {
-                pub(crate) const OPERATION: Operation = Operation::#kind(#id, #method, #path);
+                pub(crate) const OPERATION: Operation =
+                    Operation::new(#id, Access::#access, #method, #path);
 
                 pub(crate) fn new(client: &Client #(, #account: ::std::option::Option<i64>)*) -> Self {
                     Self {
                         client: client.clone(),
                         #(#account,)*
+                        #(#retry_writes: false,)*
                         #(#names: #starts,)*
                         #(#body_field: types::#body::builder().try_into().map_err(crate::InvalidValue::into_text),)*
                     }
@@ -156,9 +167,21 @@ impl<'a> Operation<'a> {
                     }
                 )*
 
+                #(
+                    /// Sends this write again like a read, also when nobody knows whether the
+                    /// first one took effect: after a time-out, a broken connection or a
+                    /// server error. Only for a write that does no harm when it is done twice;
+                    /// see [`RetryPolicy`](crate::RetryPolicy).
+                    pub fn #retry_writes(mut self) -> Self {
+                        self.#retry_writes = true;
+                        self
+                    }
+                )*
+
                 fn request(self) -> ::std::result::Result<(Operation, ::reqwest::Request), Error> {
-                    let Self { client, #(#account,)* #(#names,)* #(#body_field,)* } = self;
-                    let operation = Self::OPERATION #(.for_account(#account))*;
+                    let Self { client, #(#account,)* #(#retry_writes,)* #(#names,)* #(#body_field,)* } = self;
+                    let operation = Self::OPERATION
+                        #(.for_account(#account))* #(.with_retries(#retry_writes))*;
                     #(let #names = #names.map_err(|problem| operation.refuse(problem))?;)*
                     #(let #body_field = #body_field.map_err(|problem| operation.refuse(problem))?;)*
                     #(#checks)*

@@ -1,38 +1,42 @@
-//! The client: configuration, and the way of every request.
+//! The client and its configuration.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{StatusCode, Url, redirect};
+use reqwest::header::HeaderValue;
+use reqwest::{Url, redirect};
 
 use crate::account::AccountClient;
 use crate::credentials::Credentials;
-use crate::envelope::Problem;
 use crate::error::{Error, Kind};
-use crate::operation::Operation;
 use crate::rate_limit::RateLimiter;
-use crate::response::Response;
+use crate::retry::{RetryBudget, RetryPolicy};
 
 const BASE_URL: &str = "https://api.huntress.io";
 const BASE_URL_VARIABLE: &str = "HUNTRESS_BASE_URL";
 const USER_AGENT: &str = concat!("huntress-rs/", env!("CARGO_PKG_VERSION"));
 const TIMEOUT: Duration = Duration::from_secs(60);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_BODY: usize = 64 << 20;
 
 /// A client of the Huntress REST API.
 ///
 /// Has one method for each operation; each returns a builder whose `send` makes the call.
-/// Cheap to clone: all clones share one connection pool.
+/// Cheap to clone: all clones share one connection pool, one quota and one budget of
+/// retries.
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client(pub(crate) Arc<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     http: reqwest::Client,
     base_url: String,
-    authorization: HeaderValue,
-    limiter: RateLimiter,
+    pub(crate) authorization: HeaderValue,
+    pub(crate) limiter: RateLimiter,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) budget: RetryBudget,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) max_body: usize,
 }
 
 impl Client {
@@ -61,6 +65,9 @@ impl Client {
             connect_timeout: CONNECT_TIMEOUT,
             user_agent: None,
             limiter: RateLimiter::default(),
+            retry: RetryPolicy::default(),
+            deadline: None,
+            max_body: MAX_BODY,
         }
     }
 
@@ -84,45 +91,6 @@ impl Client {
             None => format!("{}/v1", self.base_url()),
         }
     }
-
-    /// Waits for the quota, sends one request and reads the whole answer; anything but a
-    /// 2xx is an error.
-    pub(crate) async fn execute(
-        &self,
-        operation: Operation,
-        mut request: reqwest::Request,
-    ) -> Result<Received, Error> {
-        let authorization = self.0.authorization.clone();
-        request.headers_mut().insert(AUTHORIZATION, authorization);
-        let exchange = async {
-            let permit = self
-                .0
-                .limiter
-                .acquire(operation.lane(), crate::rate_limit::Turn::Last)
-                .await;
-            let response = self.http().execute(request).await?;
-            permit.accepted(None);
-            let (status, headers) = (response.status(), response.headers().clone());
-            let body = response.bytes().await?;
-            Ok(Received {
-                operation,
-                status,
-                headers,
-                body: body.into(),
-            })
-        };
-        let received: Received = exchange
-            .await
-            .map_err(|error| Error::transport(error).of(operation))?;
-        if received.status.is_success() {
-            return Ok(received);
-        }
-        let kind = Kind::Status {
-            status: received.status,
-            body: received.body,
-        };
-        Err(Error::new(kind).of(operation))
-    }
 }
 
 impl fmt::Debug for Client {
@@ -130,44 +98,6 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("base_url", &self.0.base_url)
             .finish_non_exhaustive()
-    }
-}
-
-/// A success, not decoded yet.
-pub(crate) struct Received {
-    operation: Operation,
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Vec<u8>,
-}
-
-impl Received {
-    pub(crate) fn operation(&self) -> Operation {
-        self.operation
-    }
-
-    pub(crate) fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    pub(crate) fn decode<T>(
-        self,
-        decode: impl FnOnce(&[u8]) -> Result<T, Problem>,
-    ) -> Result<Response<T>, Error> {
-        let Self {
-            operation,
-            status,
-            headers,
-            body,
-        } = self;
-        match decode(&body) {
-            Ok(value) => Ok(Response {
-                value,
-                status,
-                headers,
-            }),
-            Err(problem) => Err(Error::undecodable(operation, status, body, problem)),
-        }
     }
 }
 
@@ -181,6 +111,9 @@ pub struct ClientBuilder {
     connect_timeout: Duration,
     user_agent: Option<String>,
     limiter: RateLimiter,
+    retry: RetryPolicy,
+    deadline: Option<Duration>,
+    max_body: usize,
 }
 
 impl ClientBuilder {
@@ -204,7 +137,14 @@ impl ClientBuilder {
         self
     }
 
-    /// How long one request may take, its whole body included; 60 seconds by default.
+    /// When and how often a failed call is sent again; see [`RetryPolicy`].
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// How long one attempt may take, from connecting to the end of its body; 60 seconds
+    /// by default. Waiting for the quota is not part of it.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -213,6 +153,20 @@ impl ClientBuilder {
     /// How long making a connection may take; 10 seconds by default.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long one call may take with all its attempts and waits, those for the quota
+    /// included; no limit by default. Each page of a stream is a call of its own.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// How many bytes the body of a response may have, decompressed; 64 MiB by default. A
+    /// larger one is an error, and of an error's body no more is kept.
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
         self
     }
 
@@ -259,6 +213,10 @@ impl ClientBuilder {
             base_url: checked_base_url(&self.base_url)?,
             authorization: credentials.authorization().map_err(configuration)?,
             limiter: self.limiter,
+            retry: self.retry,
+            budget: RetryBudget::new(),
+            deadline: self.deadline,
+            max_body: self.max_body,
         })))
     }
 }
@@ -269,7 +227,11 @@ impl fmt::Debug for ClientBuilder {
         let mut debug = f.debug_struct("ClientBuilder");
         debug
             .field("timeout", &self.timeout)
-            .field("connect_timeout", &self.connect_timeout);
+            .field("connect_timeout", &self.connect_timeout)
+            .field("deadline", &self.deadline)
+            .field("retry", &self.retry)
+            .field("rate_limiter", &self.limiter)
+            .field("max_body", &self.max_body);
         debug.finish_non_exhaustive()
     }
 }

@@ -7,6 +7,7 @@
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -32,8 +33,55 @@ pub(crate) fn list<T: DeserializeOwned>(body: &[u8], key: &str) -> Result<Vec<T>
 
 /// `{"key": [items], "pagination": {"next_page_token": …}}`
 pub(crate) fn page<T: DeserializeOwned>(body: &[u8], key: &str) -> Result<Page<T>, Problem> {
+    let (page, odd) = page_apart(body, key)?;
+    match &*odd {
+        [] => Ok(page),
+        [first] => Err(first.problem.clone()),
+        [first, rest @ ..] => Err(format!("{} ({} more like it)", first.problem, rest.len())),
+    }
+}
+
+/// An item of a page that does not decode.
+pub(crate) struct Odd {
+    /// Where it stands among the items.
+    pub(crate) index: usize,
+    pub(crate) json: String,
+    pub(crate) problem: Problem,
+}
+
+/// Like [`page`], with the items that do not decode apart from those that do.
+///
+/// Each item is looked at on its own only after the page as a whole did not decode.
+pub(crate) fn page_apart<T: DeserializeOwned>(
+    body: &[u8],
+    key: &str,
+) -> Result<(Page<T>, Vec<Odd>), Problem> {
+    if let Ok(page) = opened_page(body, key) {
+        return Ok((page, Vec::new()));
+    }
+    let raw = opened_page::<Box<RawValue>>(body, key)?;
+    let (mut items, mut odd) = (Vec::with_capacity(raw.items.len()), Vec::new());
+    for (index, json) in raw.items.into_iter().enumerate() {
+        match serde_json::from_str(json.get()) {
+            Ok(item) => items.push(item),
+            Err(error) => odd.push(Odd {
+                index,
+                problem: format!("item {index} of its `{key}`: {error}"),
+                json: Box::<str>::from(json).into(),
+            }),
+        }
+    }
+    let next_page_token = raw.next_page_token;
+    let page = Page {
+        items,
+        next_page_token,
+    };
+    Ok((page, odd))
+}
+
+fn opened_page<T: DeserializeOwned>(body: &[u8], key: &str) -> Result<Page<T>, Problem> {
     let (items, pagination) = opened(body, key)?;
-    let token = pagination.and_then(|pagination| pagination.next_page_token);
+    let token = pagination.and_then(|pagination: Pagination| pagination.next_page_token);
     Ok(Page {
         items,
         next_page_token: token.filter(|token| !token.is_empty()),
@@ -185,6 +233,20 @@ mod tests {
                 .unwrap_err()
                 .contains("EOF")
         );
+    }
+
+    #[test]
+    fn a_page_names_the_item_that_does_not_decode() {
+        let body = br#"{"items":[1,"x",3,null]}"#;
+        assert_eq!(
+            page::<i64>(body, "items").unwrap_err(),
+            "item 1 of its `items`: invalid type: string \"x\", expected i64 \
+             at line 1 column 3 (1 more like it)"
+        );
+        let (page, odd) = page_apart::<i64>(body, "items").unwrap();
+        assert_eq!(page.items, [1, 3]);
+        let odd: Vec<_> = odd.iter().map(|odd| (odd.index, &*odd.json)).collect();
+        assert_eq!(odd, [(1, r#""x""#), (3, "null")]);
     }
 
     #[test]

@@ -3,9 +3,12 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use std::time::Duration;
+
 use reqwest::StatusCode;
 
 use crate::operation::Operation;
+use crate::retry::Outcome;
 use crate::server_message;
 
 /// What went wrong with a call, or with making a client.
@@ -31,6 +34,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: Kind,
     operation: Option<Operation>,
+    attempts: u32,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -43,6 +47,12 @@ pub(crate) enum Kind {
     Status {
         status: StatusCode,
         body: Vec<u8>,
+        retry_after: Option<Duration>,
+    },
+    /// A success whose body is larger than allowed.
+    TooLarge {
+        status: StatusCode,
+        limit: usize,
     },
     /// A success whose body is not what was asked for.
     Decode {
@@ -50,7 +60,12 @@ pub(crate) enum Kind {
         body: Vec<u8>,
         problem: String,
     },
+    /// One attempt took too long.
     Timeout,
+    /// The whole call took too long.
+    Deadline {
+        sent: bool,
+    },
     Connect,
     /// The connection broke off, or the like.
     Transport,
@@ -61,12 +76,19 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             operation: None,
+            attempts: 0,
             source: None,
         }))
     }
 
     pub(crate) fn of(mut self, operation: Operation) -> Self {
         self.0.operation = Some(operation);
+        self
+    }
+
+    /// How often the request was sent.
+    pub(crate) fn after(mut self, attempts: u32) -> Self {
+        self.0.attempts = attempts;
         self
     }
 
@@ -92,14 +114,25 @@ impl Error {
 
     /// An error of the transport; its URL is taken out, since a query can be private.
     pub(crate) fn transport(error: reqwest::Error) -> Self {
-        let kind = if error.is_timeout() {
-            Kind::Timeout
-        } else if error.is_connect() {
+        // A connection that took too long to make is both, and was certainly not made.
+        let kind = if error.is_connect() {
             Kind::Connect
+        } else if error.is_timeout() {
+            Kind::Timeout
         } else {
             Kind::Transport
         };
         Self::new(kind).caused_by(error.without_url())
+    }
+
+    /// How the attempt failed, where an attempt was made and failed.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        match self.0.kind {
+            Kind::Status { status, .. } => Some(Outcome::Status(status)),
+            Kind::Connect => Some(Outcome::Unsent),
+            Kind::Timeout | Kind::Transport => Some(Outcome::Broken),
+            _ => None,
+        }
     }
 
     /// 401: the credentials are missing, wrong or revoked.
@@ -138,10 +171,13 @@ impl Error {
         self.has_status(|status| status >= 500)
     }
 
-    /// No answer, or not all of it, within the time-out; or the server's own 408.
-    /// Whether a write took effect is not known.
+    /// No answer, or not all of it, within the time-out or the deadline; or the server's
+    /// own 408. Whether a write took effect is not known, unless [`attempts`] is 0.
+    ///
+    /// [`attempts`]: Self::attempts
     pub fn is_timeout(&self) -> bool {
-        matches!(self.0.kind, Kind::Timeout) || self.has_status(|status| status == 408)
+        matches!(self.0.kind, Kind::Timeout | Kind::Deadline { .. })
+            || self.has_status(|status| status == 408)
     }
 
     /// No connection was made: the request certainly did not arrive.
@@ -164,7 +200,9 @@ impl Error {
     /// The HTTP status, where the server answered.
     pub fn status(&self) -> Option<StatusCode> {
         match self.0.kind {
-            Kind::Status { status, .. } | Kind::Decode { status, .. } => Some(status),
+            Kind::Status { status, .. }
+            | Kind::TooLarge { status, .. }
+            | Kind::Decode { status, .. } => Some(status),
             _ => None,
         }
     }
@@ -176,6 +214,22 @@ impl Error {
             Kind::Status { body, .. } => server_message::extract(body),
             _ => None,
         }
+    }
+
+    /// How long the server asks to be left alone (`Retry-After`, in seconds or as a date),
+    /// where it refused the call and said so. A stream or a call that is made again waits
+    /// by itself; this is for a program that would rather stop.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.0.kind {
+            Kind::Status { retry_after, .. } => retry_after,
+            _ => None,
+        }
+    }
+
+    /// How often the request was sent: 0 where it was refused before or the deadline passed
+    /// first, more than 1 where it was tried again. This error is the last attempt's.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
     }
 
     /// The body as it came, where the server answered; the JSON of the one item where an
@@ -195,7 +249,11 @@ impl Error {
     fn advice(&self) -> &'static str {
         match &self.0.kind {
             Kind::Configuration(_) | Kind::Refused(_) => "",
-            Kind::Timeout => "; a read can be repeated, a write may have taken effect",
+            Kind::Timeout | Kind::Deadline { sent: true } => {
+                "; a read can be repeated, a write may have taken effect"
+            }
+            Kind::Deadline { sent: false } => "; nothing was sent: call less, or allow more time",
+            Kind::TooLarge { .. } => "; ask for less, or allow more with `max_body`",
             Kind::Connect => "; nothing was sent: check the network and the base URL",
             Kind::Transport => "; a read can be repeated, a write may have taken effect",
             Kind::Decode { .. } => "; please report it with the shape of the body",
@@ -205,7 +263,7 @@ impl Error {
                 403 => "; the key lacks a permission (the default account key may only read)",
                 404 => "; check the id, and whether this key may see it",
                 409 => "; read the resource again: its state does not allow this",
-                429 => "; the account's quota is used up, wait a minute",
+                429 => "; something else uses up the account's quota, try again in a minute",
                 500.. => "; the server failed, try again later",
                 _ => "",
             },
@@ -222,6 +280,15 @@ impl fmt::Display for Error {
             Kind::Configuration(problem) => f.write_str(problem)?,
             Kind::Refused(problem) => write!(f, "not sent: {problem}")?,
             Kind::Timeout => f.write_str("no complete answer within the time-out")?,
+            Kind::Deadline { sent: true } => {
+                f.write_str("no complete answer within the deadline")?;
+            }
+            Kind::Deadline { sent: false } => {
+                f.write_str("the deadline passed while it waited for the quota")?;
+            }
+            Kind::TooLarge { status, limit } => {
+                write!(f, "{status}, but the body has more than {limit} bytes")?;
+            }
             Kind::Connect => f.write_str("cannot connect")?,
             Kind::Transport => f.write_str("the exchange broke off")?,
             Kind::Decode {
@@ -238,6 +305,9 @@ impl fmt::Display for Error {
                     write!(f, ": {message}")?;
                 }
             }
+        }
+        if self.0.attempts > 1 {
+            write!(f, " (attempt {} and the last)", self.0.attempts)?;
         }
         f.write_str(self.advice())
     }

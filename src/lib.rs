@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod account;
+mod call;
 mod client;
 mod credentials;
 mod envelope;
@@ -13,6 +14,8 @@ mod operation;
 mod pagination;
 mod rate_limit;
 mod response;
+mod retry;
+mod retry_after;
 mod server_message;
 mod timestamp;
 
@@ -32,3 +35,4 @@ pub use open_enum::UnknownValue;
 pub use pagination::{Items, Pages};
 pub use rate_limit::{RateLimiter, RateLimiterSnapshot};
 pub use response::{Page, Response};
+pub use retry::RetryPolicy;

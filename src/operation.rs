@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::error::{Error, Kind};
 use crate::rate_limit::Lane;
+use crate::retry::Access;
 
 /// An operation of the API: its name here, its method and its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,26 +12,26 @@ pub(crate) struct Operation {
     pub(crate) id: &'static str,
     method: &'static str,
     path: &'static str,
-    lane: Lane,
+    access: Access,
+    /// The caller said that this write may be sent twice.
+    retry_writes: bool,
     /// The managed account it is called for.
     account_id: Option<i64>,
 }
 
 impl Operation {
-    pub(crate) const fn read(id: &'static str, method: &'static str, path: &'static str) -> Self {
-        Self::new(id, method, path, Lane::Read)
-    }
-
-    pub(crate) const fn write(id: &'static str, method: &'static str, path: &'static str) -> Self {
-        Self::new(id, method, path, Lane::Write)
-    }
-
-    const fn new(id: &'static str, method: &'static str, path: &'static str, lane: Lane) -> Self {
+    pub(crate) const fn new(
+        id: &'static str,
+        access: Access,
+        method: &'static str,
+        path: &'static str,
+    ) -> Self {
         Self {
             id,
             method,
             path,
-            lane,
+            access,
+            retry_writes: false,
             account_id: None,
         }
     }
@@ -39,9 +40,31 @@ impl Operation {
         Self { account_id, ..self }
     }
 
-    /// Whether it waits for the quota among the reads or the writes.
+    pub(crate) const fn with_retries(self, retry_writes: bool) -> Self {
+        Self {
+            retry_writes,
+            ..self
+        }
+    }
+
+    pub(crate) fn account_id(self) -> Option<i64> {
+        self.account_id
+    }
+
+    /// Where it waits for the quota.
     pub(crate) fn lane(self) -> Lane {
-        self.lane
+        match self.access {
+            Access::Read | Access::Query => Lane::Read,
+            Access::Write => Lane::Write,
+        }
+    }
+
+    /// What sending it twice would be.
+    pub(crate) fn access(self) -> Access {
+        match self.access {
+            Access::Write if self.retry_writes => Access::Read,
+            access => access,
+        }
     }
 
     /// The error for input that is refused before a request is sent.

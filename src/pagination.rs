@@ -15,19 +15,21 @@
 //! # }
 //! ```
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::marker::PhantomData;
+use std::future::{Future, pending, poll_fn};
+use std::iter::Peekable;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
+use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument as _;
 
-use crate::client::{Client, Received};
-use crate::envelope::{self, Problem};
+use crate::call::Received;
+use crate::client::Client;
+use crate::envelope::{self, Odd};
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::response::Page;
@@ -48,18 +50,25 @@ pub(crate) trait List: Clone + Send + Sync + 'static {
 
 type Fetch = Pin<Box<dyn Future<Output = Result<Received, Error>> + Send>>;
 
-/// Asks for one page after the other; decoding is up to [`Pages`] and [`Items`].
+/// Asks for one page after the other.
 struct Pager {
     key: &'static str,
     fetch: Box<dyn Fn(Option<String>) -> Fetch + Send + Sync>,
     under_way: Option<Fetch>,
     next: Next,
     seen: HashSet<String>,
+    read_ahead: bool,
 }
 
 enum Next {
     Page(Option<String>),
     End,
+}
+
+/// A page, and what is wrong with it: the place among its items, and the error.
+struct Opened<T> {
+    page: Page<T>,
+    odd: Vec<(usize, Error)>,
 }
 
 impl Pager {
@@ -81,11 +90,15 @@ impl Pager {
             under_way: None,
             seen: first.iter().cloned().collect(),
             next: Next::Page(first),
+            read_ahead: false,
         }
     }
 
     /// The next page. After an error the same page is asked for again.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Received, Error>>> {
+    fn poll<T: DeserializeOwned>(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Opened<T>, Error>>> {
         let Next::Page(token) = &self.next else {
             return Poll::Ready(None);
         };
@@ -94,20 +107,32 @@ impl Pager {
             .get_or_insert_with(|| (self.fetch)(token.clone()));
         let result = ready!(fetch.as_mut().poll(context));
         self.under_way = None;
-        Poll::Ready(Some(result))
+        Poll::Ready(Some(result.and_then(|received| self.open(received))))
     }
 
-    /// Goes on to the next page, or to the end.
-    fn advance(&mut self, token: Option<String>) -> Result<(), Problem> {
-        self.next = match token {
+    /// Decodes a page and goes on to the next, or to the end.
+    fn open<T: DeserializeOwned>(&mut self, received: Received) -> Result<Opened<T>, Error> {
+        let (operation, status) = (received.operation(), received.status());
+        let undecodable =
+            |body: Vec<u8>, problem| Error::undecodable(operation, status, body, problem);
+        let decoded = received.decode(|body| envelope::page_apart(body, self.key))?;
+        let (page, odd) = decoded.into_value();
+        let error = |odd: Odd| (odd.index, undecodable(odd.json.into_bytes(), odd.problem));
+        let mut odd: Vec<_> = odd.into_iter().map(error).collect();
+        self.next = match page.next_page_token.clone() {
             None => Next::End,
             Some(token) if self.seen.insert(token.clone()) => Next::Page(Some(token)),
             Some(_) => {
-                self.next = Next::End;
-                return Err("its next page token came before: the list would never end".to_owned());
+                // The items before the circle are good.
+                let circle = "its next page token came before: the list would never end";
+                odd.push((usize::MAX, undecodable(Vec::new(), circle.to_owned())));
+                Next::End
             }
         };
-        Ok(())
+        if let (true, Next::Page(token)) = (self.read_ahead, &self.next) {
+            self.under_way = Some(in_background((self.fetch)(token.clone())));
+        }
+        Ok(Opened { page, odd })
     }
 
     fn token(&self) -> Option<&str> {
@@ -118,39 +143,76 @@ impl Pager {
     }
 }
 
+/// Goes on while nobody polls; stops when it is dropped.
+fn in_background(fetch: Fetch) -> Fetch {
+    let mut task = JoinSet::new();
+    task.spawn(fetch.in_current_span());
+    Box::pin(async move {
+        match task
+            .join_next()
+            .await
+            .map(|ended| ended.map_err(JoinError::try_into_panic))
+        {
+            Some(Ok(result)) => result,
+            Some(Err(Ok(panic))) => std::panic::resume_unwind(panic),
+            // The runtime has stopped, so nobody will ask again.
+            Some(Err(Err(_))) | None => pending().await,
+        }
+    })
+}
+
 /// The pages of a list, one after the other; made by `pages` of every list call.
 ///
-/// A [`Stream`]; [`try_next`](Self::try_next) does without the trait. A page that cannot
-/// be had is an error, once; asking again asks for the same page.
+/// A [`Stream`]; [`try_next`](Self::try_next) does without the trait. An item that does
+/// not decode is an error with the item's JSON as its [`body`](Error::body); the page with
+/// the other items follows. A page that cannot be had is an error, once; asking again asks
+/// for the same page.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Pages<T> {
     pager: Pager,
-    of: PhantomData<fn() -> T>,
+    ready: VecDeque<Result<Page<T>, Error>>,
+    /// The token of the page in `ready`.
+    ready_token: Option<String>,
+}
+
+impl<T> Pages<T> {
+    /// The token of the page that comes next; with `start_at` a later call goes on there.
+    /// `None` before the first page and after the last.
+    pub fn resume_token(&self) -> Option<&str> {
+        if self.ready.is_empty() {
+            self.pager.token()
+        } else {
+            self.ready_token.as_deref()
+        }
+    }
 }
 
 impl<T: DeserializeOwned> Pages<T> {
     pub(crate) fn new(list: impl List) -> Self {
         Self {
             pager: Pager::new(list),
-            of: PhantomData,
+            ready: VecDeque::new(),
+            ready_token: None,
         }
+    }
+
+    /// Asks for the next page while the caller still works on this one. Off by default:
+    /// two pages are in memory then, and a request may be made for nothing.
+    pub fn read_ahead(mut self) -> Self {
+        self.pager.read_ahead = true;
+        self
     }
 
     /// The next page; `None` after the last one.
     ///
     /// # Errors
     ///
-    /// As the call itself, and when the server's tokens go in a circle.
+    /// As the call itself, when an item does not decode, and when the server's tokens go
+    /// in a circle.
     pub async fn try_next(&mut self) -> Result<Option<Page<T>>, Error> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context))
             .await
             .transpose()
-    }
-
-    /// The token of the page that comes next; with `start_at` a later call goes on there.
-    /// `None` before the first page and after the last.
-    pub fn resume_token(&self) -> Option<&str> {
-        self.pager.token()
     }
 }
 
@@ -158,19 +220,20 @@ impl<T: DeserializeOwned> Stream for Pages<T> {
     type Item = Result<Page<T>, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(received) = ready!(self.pager.poll(context)) else {
-            return Poll::Ready(None);
+        if let Some(ready) = self.ready.pop_front() {
+            return Poll::Ready(Some(ready));
+        }
+        let token = self.pager.token().map(str::to_owned);
+        let Opened { page, odd } = match ready!(self.pager.poll(context)) {
+            Some(Ok(opened)) => opened,
+            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            None => return Poll::Ready(None),
         };
-        let page = received.and_then(|received| {
-            let key = self.pager.key;
-            let page = received.decode(|body| {
-                let page = envelope::page(body, key)?;
-                self.pager.advance(page.next_page_token.clone())?;
-                Ok(page)
-            });
-            Ok(page?.into_value())
-        });
-        Poll::Ready(Some(page))
+        self.ready
+            .extend(odd.into_iter().map(|(_, error)| Err(error)));
+        self.ready.push_back(Ok(page));
+        self.ready_token = token;
+        Poll::Ready(self.ready.pop_front())
     }
 }
 
@@ -179,7 +242,7 @@ impl<T> Unpin for Pages<T> {}
 impl<T> fmt::Debug for Pages<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pages")
-            .field("next", &self.pager.token())
+            .field("next", &self.resume_token())
             .finish_non_exhaustive()
     }
 }
@@ -193,15 +256,27 @@ impl<T> fmt::Debug for Pages<T> {
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Items<T> {
     pager: Pager,
-    page: std::vec::IntoIter<Result<T, Error>>,
+    items: std::vec::IntoIter<T>,
+    odd: Peekable<std::vec::IntoIter<(usize, Error)>>,
+    /// Where in the page the next one stands.
+    index: usize,
 }
 
 impl<T: DeserializeOwned> Items<T> {
     pub(crate) fn new(list: impl List) -> Self {
         Self {
             pager: Pager::new(list),
-            page: Vec::new().into_iter(),
+            items: Vec::new().into_iter(),
+            odd: Vec::new().into_iter().peekable(),
+            index: 0,
         }
+    }
+
+    /// Asks for the next page while the caller still works on this one. Off by default:
+    /// two pages are in memory then, and a request may be made for nothing.
+    pub fn read_ahead(mut self) -> Self {
+        self.pager.read_ahead = true;
+        self
     }
 
     /// The next item; `None` after the last one.
@@ -216,56 +291,16 @@ impl<T: DeserializeOwned> Items<T> {
             .transpose()
     }
 
-    fn open(&mut self, received: Received) -> Result<(), Error> {
-        let (operation, status) = (received.operation(), received.status());
-        let key = self.pager.key;
-        let decoded = received.decode(|body| {
-            let (items, token) = items(body, key)?;
-            Ok((items, self.pager.advance(token)))
-        })?;
-        let (items, advanced) = decoded.into_value();
-        let undecodable = |(body, problem): (Vec<u8>, Problem)| {
-            Error::undecodable(operation, status, body, problem)
-        };
-        let mut items: Vec<_> = items
-            .into_iter()
-            .map(|item| item.map_err(undecodable))
-            .collect();
-        // The items of the last page before the circle are good.
-        items.extend(
-            advanced
-                .err()
-                .map(|problem| Err(undecodable((Vec::new(), problem)))),
-        );
-        self.page = items.into_iter();
-        Ok(())
+    /// The next of this page.
+    fn next_here(&mut self) -> Option<Result<T, Error>> {
+        let index = self.index;
+        self.index += 1;
+        if let Some((_, error)) = self.odd.next_if(|(at, _)| *at == index) {
+            return Some(Err(error));
+        }
+        let rest = || self.odd.next().map(|(_, error)| Err(error));
+        self.items.next().map(Ok).or_else(rest)
     }
-}
-
-type Decoded<T> = Vec<Result<T, (Vec<u8>, Problem)>>;
-
-/// The items of a page, each on its own where one does not decode.
-fn items<T: DeserializeOwned>(
-    body: &[u8],
-    key: &str,
-) -> Result<(Decoded<T>, Option<String>), Problem> {
-    if let Ok(page) = envelope::page(body, key) {
-        return Ok((
-            page.items.into_iter().map(Ok).collect(),
-            page.next_page_token,
-        ));
-    }
-    let page = envelope::page::<Box<RawValue>>(body, key)?;
-    let decode = |(index, raw): (usize, Box<RawValue>)| {
-        serde_json::from_str(raw.get()).map_err(|error| {
-            (
-                raw.get().as_bytes().to_vec(),
-                format!("item {index} of its `{key}`: {error}"),
-            )
-        })
-    };
-    let items = page.items.into_iter().enumerate().map(decode).collect();
-    Ok((items, page.next_page_token))
 }
 
 impl<T: DeserializeOwned> Stream for Items<T> {
@@ -273,16 +308,17 @@ impl<T: DeserializeOwned> Stream for Items<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            if let Some(item) = self.page.next() {
+            if let Some(item) = self.next_here() {
                 return Poll::Ready(Some(item));
             }
             match ready!(self.pager.poll(context)) {
                 None => return Poll::Ready(None),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 // An empty page is passed over.
-                Some(received) => {
-                    if let Err(error) = received.and_then(|received| self.open(received)) {
-                        return Poll::Ready(Some(Err(error)));
-                    }
+                Some(Ok(Opened { page, odd })) => {
+                    self.items = page.items.into_iter();
+                    self.odd = odd.into_iter().peekable();
+                    self.index = 0;
                 }
             }
         }

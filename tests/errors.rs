@@ -229,12 +229,8 @@ async fn a_refused_connection_and_a_silent_server_are_told_apart() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let client = |timeout| {
-        let builder = Client::builder().base_url(format!("http://{address}"));
-        builder
-            .credentials(Credentials::new(KEY, SECRET))
-            .timeout(timeout)
-            .build()
-            .unwrap()
+        let builder = support::builder(&format!("http://{address}"));
+        builder.timeout(timeout).build().unwrap()
     };
     // Bound but never accepted from.
     let error = client(Duration::from_millis(50))

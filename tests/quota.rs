@@ -2,46 +2,149 @@
 
 mod support;
 
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use futures::TryStreamExt as _;
+use futures::future::join_all;
 use huntress::{Client, Credentials, RateLimiter};
-use support::{KEY, SECRET, Server};
+use huntress_simulator::Simulator;
+use serde_json::json;
+
+async fn simulator(limit: usize, window: Duration) -> Simulator {
+    let builder = Simulator::builder().quota(limit, window);
+    builder.start().await.unwrap()
+}
+
+fn client(simulator: &Simulator, limiter: &RateLimiter) -> Client {
+    let credentials = simulator.credentials();
+    Client::builder()
+        .base_url(simulator.base_url())
+        .credentials(Credentials::new(&credentials.key, &credentials.secret))
+        .rate_limiter(limiter.clone())
+        .build()
+        .unwrap()
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clones_and_clients_of_one_account_share_the_quota() {
-    const LIMIT: usize = 6;
-    let window = Duration::from_millis(250);
-    let server = Server::start().await;
-    let limiter = RateLimiter::new(LIMIT, window);
-    let client = || {
-        let builder = Client::builder()
-            .base_url(server.base_url())
-            .rate_limiter(limiter.clone());
-        builder
-            .credentials(Credentials::new(KEY, SECRET))
-            .build()
-            .unwrap()
-    };
+async fn clones_and_clients_of_one_account_are_never_refused() {
+    let (limit, window) = (60, Duration::from_secs(2));
+    let simulator = simulator(limit, window).await;
+    let limiter = RateLimiter::new(limit, window);
+    let clients = [client(&simulator, &limiter), client(&simulator, &limiter)];
     let start = Instant::now();
-    let clients = [client(), client()];
-    let calls = (0..3 * LIMIT).map(|index| {
+    let streams = (0..20).map(|index| {
         let client = clients[index % 2].clone();
-        // The answer `{}` is not an account; the arrival counts.
-        tokio::spawn(async move { drop(client.get_account().send().await) })
+        tokio::spawn(async move {
+            let agents = client.list_agents().limit(20).stream();
+            agents.try_collect::<Vec<_>>().await.unwrap().len()
+        })
     });
-    for call in calls.collect::<Vec<_>>() {
-        call.await.unwrap();
-    }
-    let arrivals: Vec<Instant> = server
-        .take_requests()
-        .iter()
-        .map(|request| request.at)
-        .collect();
-    assert_eq!(arrivals.len(), 3 * LIMIT);
-    for first in 0..=2 * LIMIT - 1 {
-        let apart = arrivals[first + LIMIT] - arrivals[first];
-        assert!(apart >= window, "{} arrivals within {apart:?}", LIMIT + 1);
-    }
+    let counts = join_all(streams).await.into_iter().map(Result::unwrap);
+    assert_eq!(counts.collect::<HashSet<_>>(), HashSet::from([168]));
+    let arrivals = simulator.arrivals();
+    assert_eq!((arrivals.total, arrivals.refused), (20 * 9, 0));
     assert!(start.elapsed() >= 2 * window);
     assert_eq!(limiter.snapshot().in_flight, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_programs_that_know_nothing_of_each_other_both_get_through() {
+    let (limit, window) = (30, Duration::from_millis(500));
+    let simulator = simulator(limit, window).await;
+    let programs = [(); 2].map(|()| client(&simulator, &RateLimiter::new(limit, window)));
+    let streams = programs.map(|client| {
+        tokio::spawn(async move {
+            let pages = join_all((0..4).map(|_| {
+                let agents = client.list_agents().limit(10).stream();
+                agents.try_collect::<Vec<_>>()
+            }));
+            let agents = pages.await.into_iter().map(|agents| agents.unwrap().len());
+            agents.sum::<usize>()
+        })
+    });
+    for agents in join_all(streams).await {
+        assert_eq!(agents.unwrap(), 4 * 168);
+    }
+    let arrivals = simulator.arrivals();
+    let taken = arrivals.total - arrivals.refused;
+    assert_eq!(taken, 2 * 4 * 17);
+    assert!(arrivals.refused > 0, "they did not meet");
+    assert!(arrivals.refused < taken / 2, "{arrivals:?}");
+}
+
+/// Answers any page of 100,000 agents, and counts like the API.
+#[derive(Clone)]
+struct Large {
+    log: Arc<Mutex<VecDeque<Instant>>>,
+    refused: Arc<Mutex<usize>>,
+    limit: usize,
+    window: Duration,
+}
+
+const AGENTS: usize = 100_000;
+
+async fn page(State(server): State<Large>, Query(query): Query<Vec<(String, String)>>) -> Response {
+    let mut log = server.log.lock().unwrap();
+    let now = Instant::now();
+    while log.front().is_some_and(|at| now - *at >= server.window) {
+        log.pop_front();
+    }
+    if log.len() == server.limit {
+        *server.refused.lock().unwrap() += 1;
+        return StatusCode::TOO_MANY_REQUESTS.into_response();
+    }
+    log.push_back(now);
+    drop(log);
+    let token = query.iter().find(|(name, _)| name == "page_token");
+    let first = token.map_or(0, |(_, token)| token.parse().unwrap());
+    let last = AGENTS.min(first + 500);
+    let agents: Vec<_> = (first..last).map(|id| json!({"id": id})).collect();
+    let token = (last < AGENTS).then(|| last.to_string());
+    axum::Json(json!({"agents": agents, "pagination": {"next_page_token": token}})).into_response()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_thousand_agents_without_one_refusal() {
+    let server = Large {
+        log: Arc::default(),
+        refused: Arc::default(),
+        limit: 60,
+        window: Duration::from_millis(300),
+    };
+    let router = axum::Router::new()
+        .route("/v1/agents", get(page))
+        .with_state(server.clone());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let builder = support::builder(&base_url);
+    let limiter = RateLimiter::new(server.limit, server.window);
+    let client = builder.rate_limiter(limiter).build().unwrap();
+    // In one stream.
+    let ids = client.list_agents().stream().map_ok(|agent| agent.id);
+    let ids: HashSet<i64> = ids.try_collect().await.unwrap();
+    assert_eq!(ids.len(), AGENTS);
+    // In twenty, each its part.
+    let parts = (0..20).map(|part| {
+        let client = client.clone();
+        tokio::spawn(async move {
+            let first = part * AGENTS / 20;
+            let mut pages = client.list_agents().start_at(first.to_string()).pages();
+            let mut ids = Vec::new();
+            for _ in 0..AGENTS / 20 / 500 {
+                let page = pages.try_next().await.unwrap().unwrap();
+                ids.extend(page.items.into_iter().map(|agent| agent.id));
+            }
+            ids
+        })
+    });
+    let parts = join_all(parts).await.into_iter().flat_map(Result::unwrap);
+    assert_eq!(parts.collect::<HashSet<_>>().len(), AGENTS);
+    assert_eq!(*server.refused.lock().unwrap(), 0);
 }

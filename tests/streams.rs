@@ -3,9 +3,10 @@
 mod support;
 
 use futures::TryStreamExt as _;
-use huntress::types;
+use huntress::{RateLimiter, types};
 use serde_json::{Value, json};
-use support::Server;
+use support::raw::{Act, RawServer};
+use support::{Server, builder};
 
 fn page(ids: &[i64], token: Value) -> (u16, Value) {
     let agents: Vec<_> = ids.iter().map(|id| json!({"id": id})).collect();
@@ -165,6 +166,123 @@ async fn pages_tell_where_to_resume() {
         .unwrap();
     assert_eq!(rest[0].id, 3);
     assert_eq!(queries(&server), ["limit=500", "limit=500&page_token=a"]);
+}
+
+#[tokio::test]
+async fn a_page_with_an_odd_item_is_not_lost() {
+    let server = Server::start().await;
+    let odd = json!({
+        "agents": [{"id": 1}, {"id": "x"}, {"id": 3}],
+        "pagination": {"next_page_token": "b"},
+    });
+    server.script([
+        page(&[0], json!("a")),
+        (200, odd.clone()),
+        page(&[4], json!(null)),
+    ]);
+    let client = server.client();
+    let mut pages = client.list_agents().pages();
+    pages.try_next().await.unwrap().unwrap();
+    let error = pages.try_next().await.unwrap_err();
+    assert_eq!(error.body(), Some(&br#"{"id":"x"}"#[..]));
+    assert_eq!(
+        pages.resume_token(),
+        Some("a"),
+        "its other items are still to come"
+    );
+    let ids: Vec<_> = pages.try_next().await.unwrap().unwrap().items;
+    assert_eq!(ids.iter().map(|agent| agent.id).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(pages.resume_token(), Some("b"));
+    assert_eq!(pages.try_next().await.unwrap().unwrap().items[0].id, 4);
+    assert!(pages.try_next().await.unwrap().is_none());
+    assert_eq!(server.take_requests().len(), 3);
+    // One page alone cannot be had in part; the error tells which item, and has it all.
+    server.script([(200, odd.clone())]);
+    let error = client.list_agents().send().await.unwrap_err();
+    assert!(
+        error.to_string().contains("item 1 of its `agents`"),
+        "{error}"
+    );
+    assert_eq!(error.body(), Some(odd.to_string().as_bytes()));
+}
+
+/// Waits until so many requests have arrived.
+async fn arrived(server: &Server, count: usize) {
+    let all = async {
+        while server.count() < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = tokio::time::timeout(std::time::Duration::from_secs(10), all).await;
+    assert!(
+        in_time.is_ok(),
+        "{} requests arrived, not {count}",
+        server.count()
+    );
+}
+
+#[tokio::test]
+async fn reading_ahead_asks_for_one_page_while_another_is_worked_on() {
+    let server = Server::start().await;
+    let script = || {
+        [
+            page(&[1, 2], json!("a")),
+            page(&[3], json!("b")),
+            page(&[4], json!(null)),
+        ]
+    };
+    server.script(script());
+    let mut agents = server.client().list_agents().stream().read_ahead();
+    assert_eq!(agents.try_next().await.unwrap().unwrap().id, 1);
+    arrived(&server, 2).await;
+    assert_eq!(agents.try_next().await.unwrap().unwrap().id, 2);
+    assert_eq!(server.count(), 2, "one page, not more");
+    let rest: Vec<_> = agents.map_ok(|agent| agent.id).try_collect().await.unwrap();
+    assert_eq!(rest, [3, 4]);
+    server.take_requests();
+    // A failed page is an error once, and is asked for again.
+    server.script([
+        page(&[1], json!("a")),
+        (500, json!({})),
+        page(&[2], json!(null)),
+    ]);
+    let mut pages = server.client().list_agents().pages().read_ahead();
+    assert_eq!(pages.try_next().await.unwrap().unwrap().items[0].id, 1);
+    assert_eq!(pages.resume_token(), Some("a"));
+    assert!(pages.try_next().await.unwrap_err().is_server());
+    assert_eq!(pages.try_next().await.unwrap().unwrap().items[0].id, 2);
+    assert!(pages.try_next().await.unwrap().is_none());
+    server.take_requests();
+    // Off by default.
+    server.script(script());
+    let mut agents = server.client().list_agents().stream();
+    agents.try_next().await.unwrap().unwrap();
+    tokio::task::yield_now().await;
+    assert_eq!(server.count(), 1);
+}
+
+#[tokio::test]
+async fn a_dropped_stream_stops_reading_ahead() {
+    let server = RawServer::start([Act::Answer(
+        200,
+        r#"{"agents":[{"id":1}],"pagination":{"next_page_token":"a"}}"#,
+    )])
+    .await;
+    let limiter = RateLimiter::new(10, std::time::Duration::from_secs(60));
+    let client = builder(server.base_url())
+        .rate_limiter(limiter.clone())
+        .build()
+        .unwrap();
+    let mut agents = client.list_agents().stream().read_ahead();
+    agents.try_next().await.unwrap().unwrap();
+    while server.arrived().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(limiter.snapshot().in_flight, 1, "it hangs");
+    drop(agents);
+    while limiter.snapshot().in_flight > 0 {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -20,7 +20,10 @@ async fn main() -> std::io::Result<()> {
     if !arguments.listen.ip().is_loopback() {
         eprintln!("warning: {} can be reached by others", arguments.listen);
     }
-    let simulator = Simulator::start_at(arguments.listen).await?;
+    let simulator = Simulator::builder()
+        .listen(arguments.listen)
+        .start()
+        .await?;
     let credentials = simulator.credentials();
     println!("HUNTRESS_BASE_URL={}", simulator.base_url());
     println!("HUNTRESS_API_KEY={}", credentials.key);

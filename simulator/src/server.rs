@@ -12,6 +12,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::Credentials;
+use crate::quota::Quota;
 use crate::routes::{self, Answer, Match, Route};
 use crate::world::World;
 
@@ -25,9 +26,10 @@ struct Api {
     routes: Vec<Route>,
     worlds: BTreeMap<i64, World>,
     authorization: String,
+    quota: Arc<Quota>,
 }
 
-pub(crate) fn router(credentials: &Credentials) -> Router {
+pub(crate) fn router(credentials: &Credentials, quota: Arc<Quota>) -> Router {
     let document = routes::document();
     let routes = routes::read(&document);
     let world = |id: i64| (id, World::new(&document, &routes, id));
@@ -38,6 +40,7 @@ pub(crate) fn router(credentials: &Credentials) -> Router {
         worlds,
         routes,
         document,
+        quota,
     };
     Router::new().fallback(answer).with_state(Arc::new(api))
 }
@@ -72,6 +75,10 @@ impl Api {
                 StatusCode::UNAUTHORIZED,
                 "Missing or incorrect authorization scheme",
             );
+        }
+        // All accounts are reached with one key here, whose own account's quota it is.
+        if self.quota.arrive(ACCOUNTS[0]).is_none() {
+            return refuse(StatusCode::TOO_MANY_REQUESTS, "Rate limit exceeded");
         }
         if method != Method::GET {
             return refuse(StatusCode::NOT_IMPLEMENTED, "this simulator only reads");

@@ -11,7 +11,9 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use huntress::{Client, Credentials, RateLimiter};
+use huntress::{Client, ClientBuilder, Credentials, RateLimiter, RetryPolicy};
+
+pub mod raw;
 
 pub const KEY: &str = "hk_0123456789abcdef";
 pub const SECRET: &str = "hs_fedcba9876543210";
@@ -31,16 +33,15 @@ pub struct Request {
 #[derive(Clone)]
 struct Answer {
     status: StatusCode,
-    content_type: &'static str,
-    location: Option<String>,
-    body: String,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
 }
 
 #[derive(Clone)]
 pub struct Server {
     base_url: String,
     answer: Arc<Mutex<Answer>>,
-    script: Arc<Mutex<VecDeque<(u16, String)>>>,
+    script: Arc<Mutex<VecDeque<Answer>>>,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
@@ -51,9 +52,8 @@ impl Server {
             base_url: format!("http://{}", listener.local_addr().unwrap()),
             answer: Arc::new(Mutex::new(Answer {
                 status: StatusCode::OK,
-                content_type: "application/json",
-                location: None,
-                body: "{}".to_owned(),
+                headers: vec![("content-type", "application/json".to_owned())],
+                body: b"{}".to_vec(),
             })),
             script: Arc::default(),
             requests: Arc::default(),
@@ -67,15 +67,14 @@ impl Server {
         &self.base_url
     }
 
+    /// A client that sends every call at once and once.
     pub fn client(&self) -> Client {
-        let credentials = Credentials::new(KEY, SECRET);
-        Client::builder()
-            .base_url(&self.base_url)
-            .credentials(credentials)
-            // Not what is tested here.
-            .rate_limiter(RateLimiter::new(10_000, Duration::from_secs(1)))
-            .build()
-            .unwrap()
+        self.builder().build().unwrap()
+    }
+
+    /// Of the same, to be changed.
+    pub fn builder(&self) -> ClientBuilder {
+        builder(&self.base_url)
     }
 
     pub fn answer(&self, status: u16, body: impl Into<String>) {
@@ -83,25 +82,43 @@ impl Server {
     }
 
     pub fn answer_as(&self, content_type: &'static str, status: u16, body: impl Into<String>) {
-        *self.answer.lock().unwrap() = Answer {
-            status: StatusCode::from_u16(status).unwrap(),
-            content_type,
-            location: None,
-            body: body.into(),
-        };
+        self.answer_with(status, &[("content-type", content_type)], body.into());
+    }
+
+    pub fn answer_with(
+        &self,
+        status: u16,
+        headers: &[(&'static str, &str)],
+        body: impl Into<Vec<u8>>,
+    ) {
+        *self.answer.lock().unwrap() = Answer::new(status, headers, body);
     }
 
     /// These answers first, one a request.
     pub fn script<B: ToString>(&self, answers: impl IntoIterator<Item = (u16, B)>) {
-        let answers = answers
-            .into_iter()
-            .map(|(status, body)| (status, body.to_string()));
-        self.script.lock().unwrap().extend(answers);
+        for (status, body) in answers {
+            self.script_with(status, &[], body.to_string());
+        }
+    }
+
+    /// This answer first, after those of the script so far.
+    pub fn script_with(
+        &self,
+        status: u16,
+        headers: &[(&'static str, &str)],
+        body: impl Into<Vec<u8>>,
+    ) {
+        let answer = Answer::new(status, headers, body);
+        self.script.lock().unwrap().push_back(answer);
     }
 
     pub fn redirect_to(&self, location: &str) {
-        self.answer(302, "");
-        self.answer.lock().unwrap().location = Some(location.to_owned());
+        self.answer_with(302, &[("location", location)], "");
+    }
+
+    /// How many requests have arrived since they were last taken.
+    pub fn count(&self) -> usize {
+        self.requests.lock().unwrap().len()
     }
 
     /// The requests since the last call of this.
@@ -132,21 +149,39 @@ async fn record(
         at: Instant::now(),
     };
     server.requests.lock().unwrap().push(request);
-    let mut answer = server.answer.lock().unwrap().clone();
-    if let Some((status, body)) = server.script.lock().unwrap().pop_front() {
-        answer.status = StatusCode::from_u16(status).unwrap();
-        answer.body = body;
-    }
-    let mut response = (
-        answer.status,
-        [("content-type", answer.content_type)],
-        answer.body,
-    )
-        .into_response();
-    if let Some(location) = answer.location {
-        response
-            .headers_mut()
-            .insert("location", location.parse().unwrap());
+    let scripted = server.script.lock().unwrap().pop_front();
+    let answer = scripted.unwrap_or_else(|| server.answer.lock().unwrap().clone());
+    let mut response = (answer.status, answer.body).into_response();
+    for (name, value) in answer.headers {
+        response.headers_mut().insert(name, value.parse().unwrap());
     }
     response
+}
+
+impl Answer {
+    fn new(status: u16, headers: &[(&'static str, &str)], body: impl Into<Vec<u8>>) -> Self {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
+        Self {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: headers.collect(),
+            body: body.into(),
+        }
+    }
+}
+
+/// Of a client that sends every call at once and once.
+pub fn builder(base_url: &str) -> ClientBuilder {
+    Client::builder()
+        .base_url(base_url)
+        .credentials(Credentials::new(KEY, SECRET))
+        .rate_limiter(RateLimiter::new(10_000, Duration::from_millis(20)))
+        .retry(RetryPolicy::none())
+}
+
+/// As by default, with pauses of no more than a millisecond.
+pub fn quick_retries() -> RetryPolicy {
+    let pause = Duration::from_millis(1);
+    RetryPolicy::default().backoff(pause, pause)
 }

@@ -1,0 +1,104 @@
+//! The account's request quota: an exact log of arrivals in a sliding window.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How many requests an account may make.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    pub(crate) requests: usize,
+    pub(crate) window: Duration,
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self {
+            requests: 60,
+            window: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Requests counted since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Arrivals {
+    /// Requests that arrived with the right credentials, those refused included.
+    pub total: usize,
+    /// Those that were refused with 429.
+    pub refused: usize,
+}
+
+/// The quota of each account.
+#[derive(Debug)]
+pub(crate) struct Quota {
+    limit: Limit,
+    logs: Mutex<BTreeMap<i64, VecDeque<Instant>>>,
+    arrivals: Mutex<Arrivals>,
+}
+
+impl Quota {
+    pub(crate) fn new(limit: Limit) -> Self {
+        Self {
+            limit,
+            logs: Mutex::default(),
+            arrivals: Mutex::default(),
+        }
+    }
+
+    /// Counts a request of an account; how many more it may make, or `None` if this one is
+    /// refused. A refused request takes nothing from the quota.
+    pub(crate) fn arrive(&self, account_id: i64) -> Option<usize> {
+        let Limit { requests, window } = self.limit;
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = logs.entry(account_id).or_default();
+        // Under the lock, so that the log is in order.
+        let now = Instant::now();
+        while log
+            .front()
+            .is_some_and(|at| now.duration_since(*at) >= window)
+        {
+            log.pop_front();
+        }
+        let allowed = log.len() < requests;
+        if allowed {
+            log.push_back(now);
+        }
+        let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        arrivals.total += 1;
+        arrivals.refused += usize::from(!allowed);
+        allowed.then(|| requests - log.len())
+    }
+
+    pub(crate) fn arrivals(&self) -> Arrivals {
+        *self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_may_make_so_many_requests_in_a_window_and_others_do_not_count() {
+        let window = Duration::from_millis(40);
+        let quota = Quota::new(Limit {
+            requests: 2,
+            window,
+        });
+        let first = Instant::now();
+        assert_eq!(quota.arrive(1), Some(1));
+        assert_eq!(quota.arrive(2), Some(1));
+        quota.arrive(1);
+        let mut answers = vec![quota.arrive(1)];
+        while answers.last() == Some(&None) {
+            std::thread::sleep(Duration::from_millis(1));
+            answers.push(quota.arrive(1));
+        }
+        assert!(first.elapsed() >= window, "{answers:?}");
+        let total = 3 + answers.len();
+        let refused = answers.iter().filter(|answer| answer.is_none()).count();
+        assert_eq!(quota.arrivals(), Arrivals { total, refused });
+    }
+}

@@ -1,0 +1,327 @@
+//! When a call is sent again.
+//!
+//! A read can be repeated whenever the server or the network failed. A write is sent again
+//! only where the first one certainly did not reach the application: no connection was
+//! made, or it was refused for the quota (429). After a time-out, a broken connection or a
+//! server error nobody knows, so that is the caller's decision, for one call:
+//!
+//! ```no_run
+//! # async fn f(client: huntress::Client) -> Result<(), huntress::Error> {
+//! let body = huntress::types::UpdateAgent::builder().tags(["vip"]);
+//! // Setting the same tags twice does no harm.
+//! client.update_agent().id(42).body(body).retry_writes().send().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`RetryPolicy::decide`] decides and does nothing; the loop in `call.rs` does it.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+const ATTEMPTS: u32 = 4;
+const BASE: Duration = Duration::from_millis(500);
+const CAP: Duration = Duration::from_secs(30);
+/// How long a call goes on after its first 429, and the longest `Retry-After` it obeys.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How often and after what pause a failed call is sent again.
+///
+/// By default a call is sent at most four times. Before each retry it waits a random time
+/// up to 0.5 s, then 1 s, then 2 s, doubling to at most 30 s (exponential backoff with full
+/// jitter), or as long as the server's `Retry-After` says if that is longer.
+///
+/// What is sent again:
+///
+/// | | reads | writes | writes with `retry_writes` |
+/// |---|---|---|---|
+/// | no connection was made | yes | yes | yes |
+/// | 429 | yes | yes | yes |
+/// | time-out, broken connection or body | yes | no | yes |
+/// | 408 | yes, but for a SIEM query | no | yes |
+/// | 500, 502, 503, 504 | yes | no | yes |
+/// | anything else | no | no | no |
+///
+/// A 429 says that the quota is used up, not that anything is broken: it does not count as
+/// one of the four, and the call waits for the quota again, for up to five minutes after
+/// it was first sent. A `Retry-After` of more than five minutes is not waited for.
+///
+/// All clones of a client share a budget of 20 retries, to which every tenth success adds
+/// one back (a 429 costs none): in an outage calls soon fail at once, instead of
+/// multiplying the traffic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    attempts: u32,
+    base: Duration,
+    cap: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            attempts: ATTEMPTS,
+            base: BASE,
+            cap: CAP,
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// Sends every call once, and fails with the first 429 too.
+    pub fn none() -> Self {
+        Self::default().attempts(1)
+    }
+
+    /// How often a call is sent at most, the first time included; 4 by default. 0 is taken
+    /// as 1, which is [`none`](Self::none).
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts.max(1);
+        self
+    }
+
+    /// The longest pause before the first retry, doubled for each further one, and the
+    /// longest of all; 0.5 s and 30 s by default.
+    #[must_use]
+    pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
+        (self.base, self.cap) = (base, cap);
+        self
+    }
+
+    /// How long to wait before the call is sent again; `None` to give up. `jitter` is
+    /// random, from 0 up to 1.
+    pub(crate) fn decide(&self, attempt: &Attempt, jitter: f64) -> Option<Duration> {
+        let retry_after = attempt.retry_after.unwrap_or_default();
+        let pause = self.backoff_cap(attempt.failures).mul_f64(jitter);
+        let pause = pause.max(retry_after);
+        let again = if attempt.outcome.is_refused() {
+            self.attempts > 1 && attempt.elapsed.saturating_add(pause) <= PATIENCE
+        } else {
+            attempt.is_repeatable() && attempt.failures < self.attempts && retry_after <= PATIENCE
+        };
+        again.then_some(pause)
+    }
+
+    /// The longest pause after this many failures.
+    fn backoff_cap(&self, failures: u32) -> Duration {
+        let doubled = 1_u32.checked_shl(failures.saturating_sub(1));
+        self.base
+            .saturating_mul(doubled.unwrap_or(u32::MAX))
+            .min(self.cap)
+    }
+}
+
+/// What a call does, as far as sending it twice goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    /// A POST that reads: the server's time-out is the query's fault.
+    Query,
+    Write,
+}
+
+/// An attempt that failed.
+pub(crate) struct Attempt {
+    pub(crate) access: Access,
+    pub(crate) outcome: Outcome,
+    pub(crate) retry_after: Option<Duration>,
+    /// Attempts that failed so far, this one included, without the 429s.
+    pub(crate) failures: u32,
+    /// Since the call was first sent.
+    pub(crate) elapsed: Duration,
+}
+
+/// How an attempt failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Status(StatusCode),
+    /// No connection was made.
+    Unsent,
+    /// No answer, or not all of it.
+    Broken,
+}
+
+impl Outcome {
+    /// Refused for the quota.
+    pub(crate) fn is_refused(self) -> bool {
+        self == Self::Status(StatusCode::TOO_MANY_REQUESTS)
+    }
+}
+
+impl Attempt {
+    fn is_repeatable(&self) -> bool {
+        let Outcome::Status(status) = self.outcome else {
+            return self.outcome == Outcome::Unsent || self.access != Access::Write;
+        };
+        match status.as_u16() {
+            408 => self.access == Access::Read,
+            500 | 502 | 503 | 504 => self.access != Access::Write,
+            _ => false,
+        }
+    }
+}
+
+/// What all clones of a client may spend on retries together.
+///
+/// Counted in tenths, so that ten successes earn one retry.
+#[derive(Debug)]
+pub(crate) struct RetryBudget(AtomicU32);
+
+impl RetryBudget {
+    const RETRY: u32 = 10;
+    const SUCCESS: u32 = 1;
+    const FULL: u32 = 20 * Self::RETRY;
+
+    pub(crate) fn new() -> Self {
+        Self(AtomicU32::new(Self::FULL))
+    }
+
+    /// Takes one retry, if there is one.
+    pub(crate) fn spend(&self) -> bool {
+        let spend = |left: u32| left.checked_sub(Self::RETRY);
+        self.update(spend)
+    }
+
+    /// A call succeeded.
+    pub(crate) fn earn(&self) {
+        let earn = |left: u32| (left < Self::FULL).then(|| left + Self::SUCCESS);
+        self.update(earn);
+    }
+
+    fn update(&self, change: impl Fn(u32) -> Option<u32>) -> bool {
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, change)
+            .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    /// Jitter that shows the longest pause.
+    const ALL: f64 = 1.0;
+
+    fn failed(access: Access, outcome: Outcome) -> Attempt {
+        Attempt {
+            access,
+            outcome,
+            retry_after: None,
+            failures: 1,
+            elapsed: SECOND,
+        }
+    }
+
+    fn status(code: u16) -> Outcome {
+        Outcome::Status(StatusCode::from_u16(code).unwrap())
+    }
+
+    #[test]
+    fn what_is_sent_again() {
+        use Access::{Query, Read, Write};
+        use Outcome::{Broken, Unsent};
+        let table = [
+            (Unsent, [Read, Query, Write].as_slice()),
+            (Broken, &[Read, Query]),
+            (status(429), &[Read, Query, Write]),
+            (status(408), &[Read]),
+            (status(500), &[Read, Query]),
+            (status(502), &[Read, Query]),
+            (status(503), &[Read, Query]),
+            (status(504), &[Read, Query]),
+        ];
+        for (outcome, repeated) in table {
+            for access in [Read, Query, Write] {
+                let again = RetryPolicy::default().decide(&failed(access, outcome), ALL);
+                assert_eq!(
+                    again.is_some(),
+                    repeated.contains(&access),
+                    "{outcome:?} of a {access:?}"
+                );
+            }
+        }
+        let listed = [408, 429, 500, 502, 503, 504];
+        for code in (300..600).filter(|code| !listed.contains(code)) {
+            for access in [Read, Query, Write] {
+                let again = RetryPolicy::default().decide(&failed(access, status(code)), ALL);
+                assert_eq!(again, None, "{code} of a {access:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_pause_doubles_up_to_the_cap_and_the_attempts_end() {
+        let policy = RetryPolicy::default().attempts(100);
+        for (failures, longest) in [(1, 500), (2, 1_000), (3, 2_000), (7, 30_000), (99, 30_000)] {
+            let attempt = Attempt {
+                failures,
+                ..failed(Access::Read, status(503))
+            };
+            let longest = Duration::from_millis(longest);
+            assert_eq!(policy.decide(&attempt, ALL), Some(longest));
+            assert_eq!(policy.decide(&attempt, 0.25), Some(longest / 4));
+            assert_eq!(policy.decide(&attempt, 0.0), Some(Duration::ZERO));
+        }
+        for (failures, again) in [(3, true), (4, false), (5, false)] {
+            let attempt = Attempt {
+                failures,
+                ..failed(Access::Read, status(503))
+            };
+            assert_eq!(
+                RetryPolicy::default().decide(&attempt, ALL).is_some(),
+                again
+            );
+        }
+        for outcome in [status(503), status(429), Outcome::Unsent, Outcome::Broken] {
+            let attempt = failed(Access::Read, outcome);
+            assert_eq!(RetryPolicy::none().decide(&attempt, ALL), None);
+        }
+    }
+
+    #[test]
+    fn the_server_can_ask_for_a_longer_pause_but_not_for_any() {
+        let asked = |outcome, seconds| Attempt {
+            retry_after: Some(seconds * SECOND),
+            ..failed(Access::Read, outcome)
+        };
+        let decide = |attempt| RetryPolicy::default().decide(&attempt, ALL);
+        for outcome in [status(503), status(429)] {
+            assert_eq!(decide(asked(outcome, 0)), Some(SECOND / 2));
+            assert_eq!(decide(asked(outcome, 7)), Some(7 * SECOND));
+            assert_eq!(decide(asked(outcome, 301)), None);
+        }
+    }
+
+    #[test]
+    fn a_refusal_for_the_quota_ends_by_time_not_by_number() {
+        for (seconds, again) in [(0, true), (299, true), (300, false)] {
+            let attempt = Attempt {
+                elapsed: seconds * SECOND,
+                ..failed(Access::Write, status(429))
+            };
+            assert_eq!(
+                RetryPolicy::default().decide(&attempt, ALL).is_some(),
+                again
+            );
+        }
+    }
+
+    #[test]
+    fn the_budget_runs_dry_in_an_outage_and_fills_by_success() {
+        let budget = RetryBudget::new();
+        assert_eq!((0..100).filter(|_| budget.spend()).count(), 20);
+        for _ in 0..9 {
+            budget.earn();
+        }
+        assert!(!budget.spend());
+        budget.earn();
+        assert!(budget.spend());
+        for _ in 0..10_000 {
+            budget.earn();
+        }
+        assert_eq!((0..100).filter(|_| budget.spend()).count(), 20, "not more");
+    }
+}

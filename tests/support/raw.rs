@@ -1,0 +1,107 @@
+//! A loopback server below HTTP: what a proxy or a network does to a connection.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What happens to a request that has arrived whole.
+#[derive(Clone, Copy, Debug)]
+pub enum Act {
+    /// A whole answer of this status.
+    Answer(u16, &'static str),
+    /// A 200 whose body breaks off.
+    Truncate(&'static str),
+    /// The connection is closed without an answer.
+    Close,
+    /// Nothing, for ever.
+    Hang,
+}
+
+pub struct RawServer {
+    base_url: String,
+    arrived: Arc<Mutex<Vec<String>>>,
+}
+
+impl RawServer {
+    /// Does these, one a request; then hangs.
+    pub async fn start(script: impl IntoIterator<Item = Act>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let arrived = Arc::new(Mutex::new(Vec::new()));
+        let script: Arc<Mutex<VecDeque<Act>>> = Arc::new(Mutex::new(script.into_iter().collect()));
+        let log = Arc::clone(&arrived);
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                let (script, log) = (Arc::clone(&script), Arc::clone(&log));
+                tokio::spawn(serve(connection, script, log));
+            }
+        });
+        Self { base_url, arrived }
+    }
+
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The request lines that arrived.
+    pub fn arrived(&self) -> Vec<String> {
+        self.arrived.lock().unwrap().clone()
+    }
+}
+
+async fn serve(
+    mut connection: TcpStream,
+    script: Arc<Mutex<VecDeque<Act>>>,
+    log: Arc<Mutex<Vec<String>>>,
+) {
+    let Some(line) = request(&mut connection).await else {
+        return;
+    };
+    log.lock().unwrap().push(line);
+    let act = script.lock().unwrap().pop_front().unwrap_or(Act::Hang);
+    let answer = match act {
+        Act::Answer(status, body) => {
+            let length = body.len();
+            format!(
+                "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            )
+        }
+        Act::Truncate(body) => {
+            let length = body.len() + 1;
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}")
+        }
+        Act::Close => return,
+        Act::Hang => return std::future::pending().await,
+    };
+    connection.write_all(answer.as_bytes()).await.unwrap();
+}
+
+/// Reads one request whole and returns its first line.
+async fn request(connection: &mut TcpStream) -> Option<String> {
+    let mut read = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let count = connection.read(&mut buffer).await.ok()?;
+        if count == 0 {
+            return None;
+        }
+        read.extend_from_slice(&buffer[..count]);
+        let text = String::from_utf8_lossy(&read).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head
+            .lines()
+            .filter_map(|line| {
+                line.to_ascii_lowercase()
+                    .strip_prefix("content-length:")
+                    .map(str::to_owned)
+            })
+            .find_map(|value| value.trim().parse::<usize>().ok());
+        if body.len() >= length.unwrap_or(0) {
+            return head.lines().next().map(str::to_owned);
+        }
+    }
+}
