@@ -78,6 +78,21 @@ async fn two_programs_that_know_nothing_of_each_other_both_get_through() {
     assert!(arrivals.refused < taken / 2, "{arrivals:?}");
 }
 
+#[tokio::test]
+async fn what_the_server_says_remains_is_left_to_others() {
+    let server = support::Server::start().await;
+    let limiter = RateLimiter::default();
+    let builder = server.builder().rate_limiter(limiter.clone());
+    let client = builder.build().unwrap();
+    let answer = r#"{"account":{"id":7}}"#;
+    for (remaining, available) in [("59", 59), ("20", 20), ("soon", 19), ("1000", 56)] {
+        let header = [("x-huntress-api-call-remaining", remaining)];
+        server.script_with(200, &header, answer);
+        client.get_account().send().await.unwrap();
+        assert_eq!(limiter.snapshot().available, available, "{remaining}");
+    }
+}
+
 /// Answers any page of 100,000 agents, and counts like the API.
 #[derive(Clone)]
 struct Large {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use huntress::{Client, Error, RateLimiter, RetryPolicy, types};
 use support::raw::{Act, RawServer};
-use support::{Server, builder, quick_retries};
+use support::{Server, builder, quick_retries, until};
 
 const ACCOUNT: &str = r#"{"account":{"id":7}}"#;
 const AGENT: &str = r#"{"agent":{"id":7}}"#;
@@ -30,6 +30,11 @@ async fn a_read_survives_what_passes() {
         assert_eq!(client.get_account().send().await.unwrap().id, 7);
         assert_eq!(server.take_requests().len(), 3, "{status}");
     }
+    // A refusal for the quota is no failure: three failures more are survived.
+    server.script([429, 429, 429, 429, 503, 429, 503, 503].map(|status| (status, "{}")));
+    server.script([(200, ACCOUNT)]);
+    assert_eq!(client.get_account().send().await.unwrap().id, 7);
+    assert_eq!(server.take_requests().len(), 9);
     for status in [400, 401, 403, 404, 409, 422, 501] {
         server.script([(status, "{}")]);
         let error = client.get_account().send().await.unwrap_err();
@@ -51,9 +56,11 @@ async fn a_write_is_sent_again_only_when_it_was_refused_for_the_quota() {
         isolate(&client).await.unwrap();
         server.take_requests();
     }
-    server.script([(429, "{}"), (429, "{}"), (200, AGENT)]);
+    // However often: that is no failure.
+    server.script([(429, "{}"); 6]);
+    server.answer(200, AGENT);
     isolate(&client).await.unwrap();
-    assert_eq!(server.take_requests().len(), 3);
+    assert_eq!(server.take_requests().len(), 7);
 }
 
 #[tokio::test]
@@ -117,7 +124,7 @@ async fn a_write_for_which_no_connection_was_made_is_tried_again() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let limiter = RateLimiter::new(1, Duration::from_secs(600));
+    let limiter = RateLimiter::new(4, Duration::from_secs(600));
     let builder = builder(&base_url).retry(quick_retries());
     let client = builder.rate_limiter(limiter.clone()).build().unwrap();
     let error = isolate(&client).await.unwrap_err();
@@ -186,9 +193,7 @@ async fn the_server_says_for_how_long_everybody_waits() {
     let client = builder.retry(quick_retries()).build().unwrap();
     let (first, other) = (client.clone(), client.clone());
     let first = tokio::spawn(async move { first.get_account().send().await });
-    while limiter.snapshot().next_free_in.is_none() {
-        tokio::task::yield_now().await;
-    }
+    until(|| limiter.snapshot().next_free_in.is_some()).await;
     other.get_account().send().await.unwrap();
     first.await.unwrap().unwrap();
     let requests = server.take_requests();

@@ -6,7 +6,7 @@ use futures::TryStreamExt as _;
 use huntress::{RateLimiter, types};
 use serde_json::{Value, json};
 use support::raw::{Act, RawServer};
-use support::{Server, builder};
+use support::{Server, builder, until};
 
 fn page(ids: &[i64], token: Value) -> (u16, Value) {
     let agents: Vec<_> = ids.iter().map(|id| json!({"id": id})).collect();
@@ -206,21 +206,6 @@ async fn a_page_with_an_odd_item_is_not_lost() {
     assert_eq!(error.body(), Some(odd.to_string().as_bytes()));
 }
 
-/// Waits until so many requests have arrived.
-async fn arrived(server: &Server, count: usize) {
-    let all = async {
-        while server.count() < count {
-            tokio::task::yield_now().await;
-        }
-    };
-    let in_time = tokio::time::timeout(std::time::Duration::from_secs(10), all).await;
-    assert!(
-        in_time.is_ok(),
-        "{} requests arrived, not {count}",
-        server.count()
-    );
-}
-
 #[tokio::test]
 async fn reading_ahead_asks_for_one_page_while_another_is_worked_on() {
     let server = Server::start().await;
@@ -234,7 +219,7 @@ async fn reading_ahead_asks_for_one_page_while_another_is_worked_on() {
     server.script(script());
     let mut agents = server.client().list_agents().stream().read_ahead();
     assert_eq!(agents.try_next().await.unwrap().unwrap().id, 1);
-    arrived(&server, 2).await;
+    until(|| server.count() == 2).await;
     assert_eq!(agents.try_next().await.unwrap().unwrap().id, 2);
     assert_eq!(server.count(), 2, "one page, not more");
     let rest: Vec<_> = agents.map_ok(|agent| agent.id).try_collect().await.unwrap();
@@ -275,14 +260,10 @@ async fn a_dropped_stream_stops_reading_ahead() {
         .unwrap();
     let mut agents = client.list_agents().stream().read_ahead();
     agents.try_next().await.unwrap().unwrap();
-    while server.arrived().len() < 2 {
-        tokio::task::yield_now().await;
-    }
+    until(|| server.arrived().len() == 2).await;
     assert_eq!(limiter.snapshot().in_flight, 1, "it hangs");
     drop(agents);
-    while limiter.snapshot().in_flight > 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| limiter.snapshot().in_flight == 0).await;
 }
 
 #[tokio::test]

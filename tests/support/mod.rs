@@ -185,3 +185,16 @@ pub fn quick_retries() -> RetryPolicy {
     let pause = Duration::from_millis(1);
     RetryPolicy::default().backoff(pause, pause)
 }
+
+/// Waits for something that another task does.
+#[track_caller]
+pub fn until(mut done: impl FnMut() -> bool) -> impl Future<Output = ()> {
+    let caller = std::panic::Location::caller();
+    async move {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !done() {
+            assert!(Instant::now() < end, "never happened: {caller}");
+            tokio::task::yield_now().await;
+        }
+    }
+}
