@@ -1,0 +1,109 @@
+//! What a permit costs, against tokio's semaphore.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::Criterion;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinSet, yield_now};
+
+use crate::Row;
+use crate::paired::{self, Paired};
+use crate::rate_limit::{Lane, RateLimiter, Turn};
+
+const TASKS: u32 = 64;
+const SLOTS: usize = 8;
+/// Permits that are measured at once, since one is as short as reading the clock.
+const BATCH: u32 = 64 * 100;
+
+pub fn run(criterion: &mut Criterion) -> [Row; 2] {
+    let one = |paired: Paired| Paired {
+        ours: paired.ours / BATCH,
+        baseline: paired.baseline / BATCH,
+    };
+    [
+        (
+            "a permit, nobody waiting, against tokio's semaphore",
+            alone(criterion).map(one),
+        ),
+        (
+            "a permit, 64 tasks for 8 slots, against tokio's semaphore",
+            together(criterion).map(one),
+        ),
+    ]
+}
+
+fn alone(criterion: &mut Criterion) -> Option<Paired> {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    // A slot is free again before the next is asked for.
+    let limiter = RateLimiter::new(60, Duration::from_nanos(1));
+    let semaphore = Semaphore::new(60);
+    let ours = || {
+        runtime.block_on(async {
+            for _ in 0..BATCH {
+                limiter.acquire(Lane::Read, Turn::Last).await.accepted(None);
+            }
+        });
+    };
+    let baseline = || {
+        runtime.block_on(async {
+            for _ in 0..BATCH {
+                drop(semaphore.acquire().await.unwrap());
+            }
+        });
+    };
+    paired::measure(criterion, "6400 permits alone", ours, baseline)
+}
+
+fn together(criterion: &mut Criterion) -> Option<Paired> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .unwrap();
+    let limiter = RateLimiter::new(SLOTS, Duration::ZERO);
+    let semaphore = Arc::new(Semaphore::new(SLOTS));
+    let ours = || {
+        let limiter = limiter.clone();
+        share(&runtime, move || {
+            let limiter = limiter.clone();
+            async move {
+                let permit = limiter.acquire(Lane::Read, Turn::Last).await;
+                yield_now().await;
+                permit.accepted(None);
+            }
+        });
+    };
+    let baseline = || {
+        let semaphore = Arc::clone(&semaphore);
+        share(&runtime, move || {
+            let semaphore = Arc::clone(&semaphore);
+            async move {
+                let permit = semaphore.acquire().await.unwrap();
+                yield_now().await;
+                drop(permit);
+            }
+        });
+    };
+    paired::measure(criterion, "6400 permits among 64 tasks", ours, baseline)
+}
+
+/// A batch, done by all tasks together.
+fn share<F>(runtime: &Runtime, work: impl Fn() -> F + Clone + Send + 'static)
+where
+    F: Future<Output = ()> + Send,
+{
+    runtime.block_on(async {
+        let mut tasks = JoinSet::new();
+        for _ in 0..TASKS {
+            let work = work.clone();
+            tasks.spawn(async move {
+                for _ in 0..BATCH / TASKS {
+                    work().await;
+                }
+            });
+        }
+        tasks.join_all().await;
+    });
+}
