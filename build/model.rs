@@ -24,6 +24,9 @@ pub struct Operation {
     pub deprecated: bool,
     /// Whether a managed account can be asked for it: the mirror exists.
     pub account_scope: bool,
+    /// Whether it changes nothing, so that it may be sent twice: every GET, and what an
+    /// overlay says so of.
+    pub reads: bool,
     pub parameters: Vec<Parameter>,
     /// The component that is sent.
     pub body: Option<String>,
@@ -172,6 +175,7 @@ impl Operation {
             description: text(operation, "description"),
             deprecated: operation["deprecated"] == true,
             account_scope: operation["x-huntress-account-scope"] == true,
+            reads: method == "get" || operation["x-huntress-reads"] == true,
             parameters: parameters.map(Parameter::read).collect(),
             body: referenced(body).map(str::to_owned),
             envelope: Envelope::read(document, operation)?,

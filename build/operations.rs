@@ -117,14 +117,12 @@ impl<'a> Operation<'a> {
         let decode = decoder(&facts.envelope);
         let send_doc = format!("Sends `{method} {path}`.");
         let list = self.emit_list();
-        // The SIEM query is a POST that reads.
-        let reads = facts.method == "GET" || matches!(facts.envelope, Envelope::Page(_));
-        let access = ident(match (&*facts.method, reads) {
-            ("GET", _) => "Read",
-            (_, true) => "Query",
-            (_, false) => "Write",
+        let access = ident(match (facts.reads, &*facts.method) {
+            (true, "GET") => "Read",
+            (true, _) => "Query",
+            (false, _) => "Write",
         });
-        let retry_writes: Vec<_> = (!reads)
+        let retry_writes: Vec<_> = (!facts.reads)
             .then(|| ident("retry_writes"))
             .into_iter()
             .collect();
@@ -583,6 +581,7 @@ mod tests {
             description: String::new(),
             deprecated: false,
             account_scope,
+            reads: true,
             parameters: vec![Parameter {
                 name: "kinds".to_owned(),
                 description: String::new(),

@@ -41,6 +41,11 @@ pub fn operations(code: &Code) -> String {
         } else {
             ""
         };
+        let reads = if facts.reads && facts.method != "GET" {
+            "  [reads]"
+        } else {
+            ""
+        };
         let deprecated = if facts.deprecated {
             "  [deprecated]"
         } else {
@@ -48,7 +53,7 @@ pub fn operations(code: &Code) -> String {
         };
         let _ = writeln!(
             text,
-            "{}  {} {}  ({}) -> {}{scope}{deprecated}",
+            "{}  {} {}  ({}) -> {}{scope}{reads}{deprecated}",
             facts.id,
             facts.method,
             facts.path,

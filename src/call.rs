@@ -162,7 +162,7 @@ impl Client {
                 let limit = self.0.max_body;
                 Err(Error::new(Kind::TooLarge { status, limit }).of(operation))
             }
-            Err(error) => Err(failed(error)),
+            Err(error) => Err(failed(error).answered(status)),
         }
     }
 }

@@ -124,7 +124,8 @@ impl ClientBuilder {
     }
 
     /// Where the API is; `https://api.huntress.io` by default. It must be `https`, or
-    /// `http` on loopback (for a simulator), since the credentials go there.
+    /// `http` on loopback (for a simulator), since the credentials go there. A proxy that
+    /// the environment names (`HTTPS_PROXY`) is used for `https` only.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.base_url = base_url.into();
         self
@@ -202,6 +203,13 @@ impl ClientBuilder {
             // Both would send requests that nobody counts, and the credentials elsewhere.
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never());
+        let base_url = checked_base_url(&self.base_url)?;
+        // Plain text stays on this machine, whatever proxy the environment names.
+        let http = if base_url.starts_with("http:") {
+            http.no_proxy()
+        } else {
+            http
+        };
         let http = with_tls(http)?.build().map_err(|error| {
             Error::new(Kind::Configuration(
                 "the HTTP client cannot be made".to_owned(),
@@ -210,7 +218,7 @@ impl ClientBuilder {
         })?;
         Ok(Client(Arc::new(Inner {
             http,
-            base_url: checked_base_url(&self.base_url)?,
+            base_url,
             authorization: credentials.authorization().map_err(configuration)?,
             limiter: self.limiter,
             retry: self.retry,

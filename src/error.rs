@@ -35,6 +35,8 @@ struct Inner {
     kind: Kind,
     operation: Option<Operation>,
     attempts: u32,
+    /// The status of an answer that then broke off.
+    answered: Option<StatusCode>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -77,6 +79,7 @@ impl Error {
             kind,
             operation: None,
             attempts: 0,
+            answered: None,
             source: None,
         }))
     }
@@ -89,6 +92,12 @@ impl Error {
     /// How often the request was sent.
     pub(crate) fn after(mut self, attempts: u32) -> Self {
         self.0.attempts = attempts;
+        self
+    }
+
+    /// The answer had begun.
+    pub(crate) fn answered(mut self, status: StatusCode) -> Self {
+        self.0.answered = Some(status);
         self
     }
 
@@ -203,7 +212,7 @@ impl Error {
             Kind::Status { status, .. }
             | Kind::TooLarge { status, .. }
             | Kind::Decode { status, .. } => Some(status),
-            _ => None,
+            _ => self.0.answered,
         }
     }
 
@@ -249,13 +258,15 @@ impl Error {
     fn advice(&self) -> &'static str {
         match &self.0.kind {
             Kind::Configuration(_) | Kind::Refused(_) => "",
-            Kind::Timeout | Kind::Deadline { sent: true } => {
+            Kind::Timeout | Kind::Transport if self.0.answered.is_some() => {
+                "; a read can be repeated, a write took effect"
+            }
+            Kind::Timeout | Kind::Transport | Kind::Deadline { sent: true } => {
                 "; a read can be repeated, a write may have taken effect"
             }
             Kind::Deadline { sent: false } => "; nothing was sent: call less, or allow more time",
             Kind::TooLarge { .. } => "; ask for less, or allow more with `max_body`",
             Kind::Connect => "; nothing was sent: check the network and the base URL",
-            Kind::Transport => "; a read can be repeated, a write may have taken effect",
             Kind::Decode { .. } => "; please report it with the shape of the body",
             Kind::Status { status, .. } => match status.as_u16() {
                 300..=399 => "; redirects are not followed: check the base URL",
@@ -275,6 +286,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(operation) = self.0.operation {
             write!(f, "{operation}: ")?;
+        }
+        if let Some(status) = self.0.answered {
+            write!(f, "{status}, but ")?;
         }
         match &self.0.kind {
             Kind::Configuration(problem) => f.write_str(problem)?,

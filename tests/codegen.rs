@@ -54,3 +54,23 @@ fn a_broken_document_says_which_operation() {
         "GET /v1/agents: the envelope AgentPage is of the unknown kind Some(\"spiral\")"
     );
 }
+
+/// Sent twice, a write would be done twice: nothing is taken for a read by its looks.
+#[test]
+fn a_post_reads_only_where_an_overlay_says_so() {
+    let text = std::fs::read_to_string(DOCUMENT).unwrap();
+    let surface = |text: &str| {
+        let (document, model) = codegen::parse(text).unwrap();
+        let code = codegen::generate(&document, &model).unwrap();
+        (
+            codegen::surface::operations(&code),
+            code.render().unwrap().matches("Access::Query").count(),
+        )
+    };
+    let (operations, queries) = surface(&text);
+    assert_eq!((operations.matches("[reads]").count(), queries), (1, 1));
+    let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    document["paths"]["/v1/siem/query"]["post"]["x-huntress-reads"] = serde_json::Value::Null;
+    let (operations, queries) = surface(&document.to_string());
+    assert_eq!((operations.matches("[reads]").count(), queries), (0, 0));
+}

@@ -73,6 +73,22 @@ async fn with_credentials_in_the_environment_it_asks_the_api_they_are_for() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_text_for_loopback_goes_to_no_proxy() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let mut command = quickstart();
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env(name, &proxy);
+    }
+    command.env_remove("NO_PROXY").env_remove("no_proxy");
+    let ran = tokio::task::spawn_blocking(move || run(&mut command));
+    tokio::select! {
+        _ = listener.accept() => panic!("the proxy was asked"),
+        output = ran => assert!(output.unwrap().status.success()),
+    }
+}
+
 #[test]
 fn half_a_pair_of_credentials_is_an_error_that_names_the_other_half() {
     let output = run(quickstart().env("HUNTRESS_API_KEY", "hk_x"));

@@ -95,16 +95,41 @@ async fn a_lost_connection_is_survived_by_a_read_and_told_by_a_write() {
         .unwrap();
     assert_eq!(client.get_account().send().await.unwrap().id, 7);
     assert_eq!(server.arrived().len(), 3);
-    for sent in [4, 5] {
+    for (sent, broke) in [
+        (
+            4,
+            "the exchange broke off; a read can be repeated, a write may have taken effect",
+        ),
+        (
+            5,
+            "200 OK, but the exchange broke off; a read can be repeated, a write took effect",
+        ),
+    ] {
         let error = isolate(&client).await.unwrap_err();
         assert_eq!(error.attempts(), 1);
         assert_eq!(
             error.to_string(),
-            "isolate_agent (POST /v1/agents/{id}/isolation): the exchange broke off; \
-             a read can be repeated, a write may have taken effect"
+            format!("isolate_agent (POST /v1/agents/{{id}}/isolation): {broke}")
         );
+        assert_eq!(error.status().is_some(), sent == 5);
         assert_eq!(server.arrived().len(), sent);
     }
+}
+
+/// Nothing is sent before the handshake is done.
+#[tokio::test]
+async fn a_connection_that_takes_too_long_to_make_was_not_made() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("https://{}", listener.local_addr().unwrap());
+    let limiter = RateLimiter::new(4, Duration::from_secs(600));
+    let builder = builder(&base_url).retry(quick_retries());
+    let builder = builder.connect_timeout(Duration::from_millis(30));
+    let client = builder.rate_limiter(limiter.clone()).build().unwrap();
+    let error = isolate(&client).await.unwrap_err();
+    assert!(error.is_connect() && !error.is_timeout());
+    assert_eq!(error.attempts(), 4);
+    assert_eq!(limiter.snapshot().used, 0);
+    drop(listener);
 }
 
 #[tokio::test]
