@@ -71,7 +71,14 @@ impl Client {
         }
     }
 
-    /// The same calls for one account that a reseller manages.
+    /// The quota that this client keeps within, to look at or to give to another client of
+    /// the same account.
+    pub fn rate_limiter(&self) -> &RateLimiter {
+        &self.0.limiter
+    }
+
+    /// The same calls for one account that a reseller manages. They count against this
+    /// client's quota.
     pub fn for_account(&self, account_id: i64) -> AccountClient {
         AccountClient::new(self.clone(), account_id)
     }

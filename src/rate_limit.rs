@@ -344,7 +344,7 @@ impl State {
         self.refusals = 0;
         let Shared { limit, window, .. } = *permit.limiter.0;
         if let Some(remaining) = remaining {
-            let slots = limit.saturating_sub(self.used() + remaining);
+            let slots = limit.saturating_sub(self.used()).saturating_sub(remaining);
             // All that the server counts now has left its window then.
             let gone = now + window;
             self.leave_to_others(slots, gone, gone);
@@ -365,7 +365,8 @@ impl State {
         });
     }
 
-    /// The server refused a request: nobody goes for the time that this returns.
+    /// The server refused a request: nobody goes for a while, which is returned if it is
+    /// news.
     fn refused(
         &mut self,
         permit: &Permit,
@@ -395,10 +396,10 @@ impl State {
         };
         self.paused_until = self.paused_until.max(Some(until));
         self.last_refusal = Some(now);
-        self.refusals = self.refusals.saturating_add(1);
+        self.refusals = self.refusals.saturating_add(u32::from(!known));
         let slots = limit.saturating_sub(self.used());
         self.leave_to_others(slots, tried_from, tried_from + window);
-        Some(until - now)
+        (!known).then_some(until - now)
     }
 }
 

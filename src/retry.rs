@@ -24,6 +24,7 @@ use reqwest::StatusCode;
 const ATTEMPTS: u32 = 4;
 const BASE: Duration = Duration::from_millis(500);
 const CAP: Duration = Duration::from_secs(30);
+const LONGEST_CAP: Duration = Duration::from_secs(60 * 60);
 /// How long a call goes on after its first 429, and the longest `Retry-After` it obeys.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -83,10 +84,10 @@ impl RetryPolicy {
     }
 
     /// The longest pause before the first retry, doubled for each further one, and the
-    /// longest of all; 0.5 s and 30 s by default.
+    /// longest of all; 0.5 s and 30 s by default. More than an hour is taken as an hour.
     #[must_use]
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
-        (self.base, self.cap) = (base, cap);
+        (self.base, self.cap) = (base, cap.min(LONGEST_CAP));
         self
     }
 
@@ -279,6 +280,13 @@ mod tests {
             let attempt = failed(Access::Read, outcome);
             assert_eq!(RetryPolicy::none().decide(&attempt, ALL), None);
         }
+    }
+
+    #[test]
+    fn no_pause_is_for_ever() {
+        let policy = RetryPolicy::default().backoff(Duration::MAX, Duration::MAX);
+        let pause = policy.decide(&failed(Access::Read, Outcome::Broken), ALL);
+        assert_eq!(pause, Some(3_600 * SECOND));
     }
 
     #[test]

@@ -124,13 +124,13 @@ async fn page(State(server): State<Large>, Query(query): Query<Vec<(String, Stri
     axum::Json(json!({"agents": agents, "pagination": {"next_page_token": token}})).into_response()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_thousand_agents_without_one_refusal() {
+/// Streams them in one stream, and then in twenty on clones; how long each took.
+async fn stream_all(window: Duration) -> [Duration; 2] {
     let server = Large {
         log: Arc::default(),
         refused: Arc::default(),
         limit: 60,
-        window: Duration::from_millis(300),
+        window,
     };
     let router = axum::Router::new()
         .route("/v1/agents", get(page))
@@ -141,11 +141,17 @@ async fn a_hundred_thousand_agents_without_one_refusal() {
     let builder = support::builder(&base_url);
     let limiter = RateLimiter::new(server.limit, server.window);
     let client = builder.rate_limiter(limiter).build().unwrap();
-    // In one stream.
+
+    let start = Instant::now();
     let ids = client.list_agents().stream().map_ok(|agent| agent.id);
     let ids: HashSet<i64> = ids.try_collect().await.unwrap();
+    let in_one = start.elapsed();
     assert_eq!(ids.len(), AGENTS);
-    // In twenty, each its part.
+
+    while client.rate_limiter().snapshot().used > 0 {
+        tokio::time::sleep(window / 10).await;
+    }
+    let start = Instant::now();
     let parts = (0..20).map(|part| {
         let client = client.clone();
         tokio::spawn(async move {
@@ -160,6 +166,22 @@ async fn a_hundred_thousand_agents_without_one_refusal() {
         })
     });
     let parts = join_all(parts).await.into_iter().flat_map(Result::unwrap);
+    let in_twenty = start.elapsed();
     assert_eq!(parts.collect::<HashSet<_>>().len(), AGENTS);
     assert_eq!(*server.refused.lock().unwrap(), 0);
+    [in_one, in_twenty]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_thousand_agents_without_one_refusal() {
+    let window = Duration::from_millis(300);
+    // 200 pages, 60 in a window: the last go three windows after the first.
+    assert!(stream_all(window).await.iter().min() >= Some(&(3 * window)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes six minutes, the API's own window three times and again"]
+async fn a_hundred_thousand_agents_by_the_real_quota() {
+    let took = stream_all(Duration::from_secs(60)).await;
+    println!("100,000 agents in one stream and in twenty: {took:?}; not before 180 s");
 }

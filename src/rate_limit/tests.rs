@@ -182,6 +182,19 @@ async fn refusals_of_requests_that_were_under_way_together_are_one() {
     let snapshot = limiter.snapshot();
     assert_eq!((snapshot.used, snapshot.others), (20, 40));
     assert!(snapshot.next_free_in.unwrap() <= 2 * SECOND, "{snapshot:?}");
+    // Nor are they many when the server says how long to wait.
+    sleep(61 * SECOND).await;
+    let mut together = Vec::new();
+    for _ in 0..20 {
+        together.push(read(&limiter).await);
+    }
+    sleep(SECOND).await;
+    for permit in together {
+        permit.refused(Some(3 * SECOND));
+    }
+    sleep(3 * SECOND).await;
+    read(&limiter).await.refused(None);
+    assert!(limiter.snapshot().next_free_in.unwrap() <= 6 * SECOND);
 }
 
 #[tokio::test(start_paused = true)]
@@ -215,9 +228,12 @@ async fn what_remains_by_the_server_is_used_downwards_only() {
     );
     read(&limiter).await.accepted(Some(19));
     assert_eq!(limiter.snapshot().available, 19);
-    // They go away, and the next answer says so.
-    read(&limiter).await.accepted(Some(55));
+    read(&limiter).await.accepted(Some(usize::MAX));
     assert_eq!(limiter.snapshot().available, 55);
+    read(&limiter).await.accepted(Some(18));
+    // They go away, and the next answer says so.
+    read(&limiter).await.accepted(Some(53));
+    assert_eq!(limiter.snapshot().available, 53);
     // None remain; all of them have left the window after one.
     read(&limiter).await.accepted(Some(0));
     assert_eq!(wait_of_next(&limiter).await, 60 * SECOND);
