@@ -69,7 +69,7 @@ async fn with_credentials_in_the_environment_it_asks_the_api_they_are_for() {
             .await
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(text.starts_with("Alder Printing (account 1)"), "{text}");
+        assert!(text.starts_with("Alder Dental Group (account 1)"), "{text}");
     }
 }
 

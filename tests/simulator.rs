@@ -251,10 +251,9 @@ async fn limits_and_methods_are_checked_by_the_simulator_itself() {
     ] {
         assert_eq!(status(reqwest::Method::GET, path).await, expected, "{path}");
     }
-    assert_eq!(
-        status(reqwest::Method::POST, "/v1/organizations").await,
-        501
-    );
+    let post = reqwest::Method::POST;
+    assert_eq!(status(post.clone(), "/v1/organizations").await, 400);
+    assert_eq!(status(post, "/v1/agents").await, 405);
 }
 
 /// TLS is never used on loopback, but reqwest wants a provider for it.

@@ -12,33 +12,46 @@
 //! # }
 //! ```
 //!
-//! Every GET of the document answers, those of managed accounts included, from a made-up
-//! account that is the same on every start. Writes answer 501. An account has a quota of
-//! requests, counted exactly as they arrive; what is over it answers 429.
+//! Every operation of the document answers, those of managed accounts included, from
+//! made-up data that is the same on every start. Writes change it, and are refused where
+//! the API would refuse them. An account has a quota of requests, counted exactly as they
+//! arrive; what is over it answers 429. It misbehaves on demand: see [`Fault`].
 
+mod control;
+mod document;
+mod faults;
+mod keys;
 mod quota;
-mod routes;
+mod reading;
+mod refusal;
 mod server;
+mod siem;
 mod values;
 mod world;
+mod writing;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use faults::{Fault, FaultKind};
+pub use keys::Credentials;
+use keys::Key;
 pub use quota::Arrivals;
-use quota::{Limit, Quota};
+use quota::Limit;
+use server::Api;
+use world::Sizes;
 
-/// A running simulator; it stops when dropped.
-#[derive(Debug)]
+/// A running simulator; it stops when dropped, its connections included.
 pub struct Simulator {
     address: SocketAddr,
-    credentials: Credentials,
-    quota: Arc<Quota>,
+    api: Arc<Api>,
     server: JoinHandle<()>,
 }
 
@@ -47,25 +60,49 @@ pub struct Simulator {
 #[must_use = "a builder does nothing until it is started"]
 pub struct SimulatorBuilder {
     address: SocketAddr,
-    limit: Limit,
+    options: Options,
 }
 
-/// What the simulator accepts as HTTP Basic authentication.
+/// What can be chosen, but for the address.
 #[derive(Clone, Debug)]
-pub struct Credentials {
-    /// The API key, the user name of Basic authentication.
-    pub key: String,
-    /// The API secret, its password.
-    pub secret: String,
+struct Options {
+    seed: u64,
+    sizes: Sizes,
+    limit: Limit,
+    retry_after: RetryAfter,
+    quota_headers: bool,
+    siem: bool,
+    reaction: Duration,
+    faults: Vec<Fault>,
+    verbose: bool,
 }
 
-impl Default for Credentials {
-    fn default() -> Self {
-        Self {
-            key: "hk_simulator".to_owned(),
-            secret: "hs_simulator".to_owned(),
-        }
-    }
+/// Whether and how a 429 says when to come again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// It does not, as the API.
+    #[default]
+    None,
+    /// In seconds.
+    Seconds,
+    /// As an HTTP date.
+    Date,
+}
+
+/// A write that arrived with the right key, within the quota and with a sound body.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Write {
+    /// The operation, such as `isolate_agent`.
+    pub operation: String,
+    /// The account it was for.
+    pub account_id: i64,
+    /// The ids of its path, without the account's.
+    pub ids: Vec<i64>,
+    /// Its body; null where it has none.
+    pub body: Value,
+    /// The status that was answered. From 200 to 299 it changed something.
+    pub status: u16,
 }
 
 impl Simulator {
@@ -82,13 +119,18 @@ impl Simulator {
     pub fn builder() -> SimulatorBuilder {
         SimulatorBuilder {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            limit: Limit::default(),
+            options: Options {
+                seed: 1,
+                sizes: Sizes::default(),
+                limit: Limit::default(),
+                retry_after: RetryAfter::None,
+                quota_headers: false,
+                siem: true,
+                reaction: Duration::from_secs(2),
+                faults: Vec::new(),
+                verbose: false,
+            },
         }
-    }
-
-    /// How many requests have arrived so far.
-    pub fn arrivals(&self) -> Arrivals {
-        self.quota.arrivals()
     }
 
     /// The URL to use instead of the API's own, without a slash at its end.
@@ -96,9 +138,47 @@ impl Simulator {
         format!("http://{}", self.address)
     }
 
-    /// The key and secret it accepts.
+    /// A key that may do everything, as a reseller.
     pub fn credentials(&self) -> &Credentials {
-        &self.credentials
+        self.api.keys().of(Key::Reseller)
+    }
+
+    /// A key that may do everything in its own account, and nothing as a reseller.
+    pub fn account_credentials(&self) -> &Credentials {
+        self.api.keys().of(Key::Account)
+    }
+
+    /// A key that may only read its own account.
+    pub fn read_only_credentials(&self) -> &Credentials {
+        self.api.keys().of(Key::ReadOnly)
+    }
+
+    /// How many requests have arrived so far.
+    pub fn arrivals(&self) -> Arrivals {
+        self.api.quota.arrivals()
+    }
+
+    /// The writes that have arrived so far, in order.
+    pub fn writes(&self) -> Vec<Write> {
+        self.api.writes()
+    }
+
+    /// Lets something go wrong from now on.
+    pub fn inject(&self, fault: Fault) {
+        self.api.faults.add(fault);
+    }
+
+    /// Takes all faults away.
+    pub fn clear_faults(&self) {
+        self.api.faults.clear();
+    }
+}
+
+impl std::fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Simulator")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -110,9 +190,88 @@ impl SimulatorBuilder {
         self
     }
 
-    /// How many requests an account may make in any window; 60 in 60 seconds by default.
+    /// What the made-up data is made from; the same seed gives the same data. 1 by default.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.options.seed = seed;
+        self
+    }
+
+    /// Organizations of each account; 14 by default.
+    pub fn organizations(mut self, count: usize) -> Self {
+        self.options.sizes.organizations = count;
+        self
+    }
+
+    /// Agents of each account; 168 by default. A million cost no more: they are made when
+    /// they are asked for.
+    pub fn agents(mut self, count: usize) -> Self {
+        self.options.sizes.agents = count;
+        self
+    }
+
+    /// Identities of each account; 40 by default.
+    pub fn identities(mut self, count: usize) -> Self {
+        self.options.sizes.identities = count;
+        self
+    }
+
+    /// Incident reports of each account; 40 by default.
+    pub fn incident_reports(mut self, count: usize) -> Self {
+        self.options.sizes.incident_reports = count;
+        self
+    }
+
+    /// Signals of each account; 40 by default.
+    pub fn signals(mut self, count: usize) -> Self {
+        self.options.sizes.signals = count;
+        self
+    }
+
+    /// Accounts that the reseller manages; 3 by default.
+    pub fn accounts(mut self, count: usize) -> Self {
+        self.options.sizes.accounts = count;
+        self
+    }
+
+    /// How many requests may be made in any window; 60 in 60 seconds by default.
     pub fn quota(mut self, requests: usize, window: Duration) -> Self {
-        self.limit = Limit { requests, window };
+        self.options.limit = Limit { requests, window };
+        self
+    }
+
+    /// Whether and how a 429 says when to come again; not by default.
+    pub fn retry_after(mut self, form: RetryAfter) -> Self {
+        self.options.retry_after = form;
+        self
+    }
+
+    /// Whether answers tell the quota and what remains of it; not by default.
+    pub fn quota_headers(mut self, told: bool) -> Self {
+        self.options.quota_headers = told;
+        self
+    }
+
+    /// Whether the account has SIEM queries; it has by default.
+    pub fn siem(mut self, available: bool) -> Self {
+        self.options.siem = available;
+        self
+    }
+
+    /// How long a host takes to be isolated or released; 2 seconds by default.
+    pub fn reaction(mut self, after: Duration) -> Self {
+        self.options.reaction = after;
+        self
+    }
+
+    /// Something that goes wrong; can be given more than once.
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.options.faults.push(fault);
+        self
+    }
+
+    /// Whether every request is told on the standard error; not by default.
+    pub fn verbose(mut self, verbose: bool) -> Self {
+        self.options.verbose = verbose;
         self
     }
 
@@ -124,17 +283,11 @@ impl SimulatorBuilder {
     pub async fn start(self) -> io::Result<Simulator> {
         let listener = TcpListener::bind(self.address).await?;
         let address = listener.local_addr()?;
-        let credentials = Credentials::default();
-        let quota = Arc::new(Quota::new(self.limit));
-        let router = server::router(&credentials, Arc::clone(&quota));
-        let server = tokio::spawn(async move {
-            // Ends with the listener; there is nobody to tell of an error.
-            let _ = axum::serve(listener, router).await;
-        });
+        let api = Arc::new(Api::new(self.options));
+        let server = tokio::spawn(server::serve(listener, Arc::clone(&api)));
         Ok(Simulator {
             address,
-            credentials,
-            quota,
+            api,
             server,
         })
     }

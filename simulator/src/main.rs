@@ -1,17 +1,150 @@
 //! `huntress-simulator`: starts the simulator and says how to reach it.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use clap::Parser;
-use huntress_simulator::Simulator;
+use clap::{Parser, ValueEnum};
+use huntress_simulator::{Fault, RetryAfter, Simulator};
 
-/// The Huntress REST API on loopback, with made-up data. Stops on Ctrl-C.
+/// The Huntress REST API on loopback, with made-up data.
+///
+/// Prints how to reach it, in a form that a shell can read, and serves until Ctrl-C:
+///
+///   $ huntress-simulator
+///   HUNTRESS_BASE_URL=http://127.0.0.1:40123
+///   HUNTRESS_API_KEY=hk_simulator
+///   HUNTRESS_API_SECRET=hs_simulator
+///
+/// Three keys are known: hk_simulator may do everything, also as a reseller; hk_account
+/// everything in its own account; hk_read_only may read that. Their secrets are named
+/// alike: hs_simulator, hs_account, hs_read_only.
+///
+/// Without a key, GET /_simulator tells what has arrived, GET /_simulator/writes which
+/// writes, POST /_simulator/faults lets something go wrong, DELETE /_simulator/faults no
+/// longer; /swagger_doc.json, /v1/webhooks_doc.json and /openapi.json are the documents.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, verbatim_doc_comment)]
 struct Arguments {
     /// Address to listen on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    #[arg(
+        long,
+        env = "HUNTRESS_SIMULATOR_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:0"
+    )]
     listen: SocketAddr,
+    /// What the data is made from; the same seed gives the same data.
+    #[arg(
+        long,
+        env = "HUNTRESS_SIMULATOR_SEED",
+        value_name = "NUMBER",
+        default_value_t = 1
+    )]
+    seed: u64,
+    /// Organizations of each account.
+    #[arg(
+        long,
+        env = "HUNTRESS_SIMULATOR_ORGANIZATIONS",
+        value_name = "COUNT",
+        default_value_t = 14
+    )]
+    organizations: usize,
+    /// Agents of each account, up to a million and more: they are made when asked for.
+    #[arg(
+        long,
+        env = "HUNTRESS_SIMULATOR_AGENTS",
+        value_name = "COUNT",
+        default_value_t = 168
+    )]
+    agents: usize,
+    /// Identities of each account.
+    #[arg(
+        long,
+        env = "HUNTRESS_SIMULATOR_IDENTITIES",
+        value_name = "COUNT",
+        default_value_t = 40
+    )]
+    identities: usize,
+    /// Incident reports of each account.
+    #[arg(
+        long,
+        env = "HUNTRESS_SIMULATOR_INCIDENT_REPORTS",
+        value_name = "COUNT",
+        default_value_t = 40
+    )]
+    incident_reports: usize,
+    /// Signals of each account.
+    #[arg(
+        long,
+        env = "HUNTRESS_SIMULATOR_SIGNALS",
+        value_name = "COUNT",
+        default_value_t = 40
+    )]
+    signals: usize,
+    /// Accounts that the reseller manages.
+    #[arg(
+        long,
+        env = "HUNTRESS_SIMULATOR_ACCOUNTS",
+        value_name = "COUNT",
+        default_value_t = 3
+    )]
+    accounts: usize,
+    /// Requests allowed in a window.
+    #[arg(
+        long,
+        env = "HUNTRESS_SIMULATOR_QUOTA",
+        value_name = "COUNT",
+        default_value_t = 60
+    )]
+    quota: usize,
+    /// The window of the quota, in milliseconds.
+    #[arg(
+        long,
+        env = "HUNTRESS_SIMULATOR_WINDOW",
+        value_name = "MILLISECONDS",
+        default_value_t = 60_000
+    )]
+    window: u64,
+    /// Whether and how a 429 says when to come again.
+    #[arg(long, env = "HUNTRESS_SIMULATOR_RETRY_AFTER", value_enum, default_value_t = Form::None)]
+    retry_after: Form,
+    /// Tell the quota and what remains of it in every answer.
+    #[arg(long, env = "HUNTRESS_SIMULATOR_QUOTA_HEADERS")]
+    quota_headers: bool,
+    /// Answer SIEM queries with 404, as an account without the feature.
+    #[arg(long, env = "HUNTRESS_SIMULATOR_NO_SIEM")]
+    no_siem: bool,
+    /// How long a host takes to be isolated or released, in milliseconds.
+    #[arg(
+        long,
+        env = "HUNTRESS_SIMULATOR_REACTION",
+        value_name = "MILLISECONDS",
+        default_value_t = 2_000
+    )]
+    reaction: u64,
+    /// Something that goes wrong, in JSON, such as
+    /// {"kind":{"status":503},"frequency":{"rate":0.1},"operations":["list_agents"]};
+    /// can be given more than once.
+    #[arg(long, value_name = "JSON", value_parser = fault)]
+    fault: Vec<Fault>,
+    /// Print one line of JSON with url, key and secret instead.
+    #[arg(long)]
+    json: bool,
+    /// Tell every request on the standard error.
+    #[arg(long)]
+    verbose: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Form {
+    None,
+    Seconds,
+    Date,
+}
+
+fn fault(text: &str) -> Result<Fault, serde_json::Error> {
+    serde_json::from_str(text)
 }
 
 #[tokio::main]
@@ -20,13 +153,41 @@ async fn main() -> std::io::Result<()> {
     if !arguments.listen.ip().is_loopback() {
         eprintln!("warning: {} can be reached by others", arguments.listen);
     }
-    let simulator = Simulator::builder()
+    let mut builder = Simulator::builder()
         .listen(arguments.listen)
-        .start()
-        .await?;
-    let credentials = simulator.credentials();
-    println!("HUNTRESS_BASE_URL={}", simulator.base_url());
-    println!("HUNTRESS_API_KEY={}", credentials.key);
-    println!("HUNTRESS_API_SECRET={}", credentials.secret);
+        .seed(arguments.seed)
+        .organizations(arguments.organizations)
+        .agents(arguments.agents)
+        .identities(arguments.identities)
+        .incident_reports(arguments.incident_reports)
+        .signals(arguments.signals)
+        .accounts(arguments.accounts)
+        .quota(arguments.quota, Duration::from_millis(arguments.window))
+        .retry_after(match arguments.retry_after {
+            Form::None => RetryAfter::None,
+            Form::Seconds => RetryAfter::Seconds,
+            Form::Date => RetryAfter::Date,
+        })
+        .quota_headers(arguments.quota_headers)
+        .siem(!arguments.no_siem)
+        .reaction(Duration::from_millis(arguments.reaction))
+        .verbose(arguments.verbose);
+    for fault in arguments.fault {
+        builder = builder.fault(fault);
+    }
+    let simulator = builder.start().await?;
+    let (url, credentials) = (simulator.base_url(), simulator.credentials());
+    let mut out = std::io::stdout().lock();
+    if arguments.json {
+        let line = serde_json::json!({
+            "url": url, "key": credentials.key, "secret": credentials.secret,
+        });
+        writeln!(out, "{line}")?;
+    } else {
+        writeln!(out, "HUNTRESS_BASE_URL={url}")?;
+        writeln!(out, "HUNTRESS_API_KEY={}", credentials.key)?;
+        writeln!(out, "HUNTRESS_API_SECRET={}", credentials.secret)?;
+    }
+    out.flush()?;
     tokio::signal::ctrl_c().await
 }

@@ -47,9 +47,9 @@ impl Quota {
         }
     }
 
-    /// Counts a request of an account; how many more it may make, or `None` if this one is
-    /// refused. A refused request takes nothing from the quota.
-    pub(crate) fn arrive(&self, account_id: i64) -> Option<usize> {
+    /// Counts a request of an account; how many more it may make, or, if this one is
+    /// refused, when the next may come. A refused request takes nothing from the quota.
+    pub(crate) fn arrive(&self, account_id: i64) -> Result<usize, Duration> {
         let Limit { requests, window } = self.limit;
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         let log = logs.entry(account_id).or_default();
@@ -68,7 +68,11 @@ impl Quota {
         let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         arrivals.total += 1;
         arrivals.refused += usize::from(!allowed);
-        allowed.then(|| requests - log.len())
+        if allowed {
+            return Ok(requests - log.len());
+        }
+        let oldest = log.front().map(|at| now.duration_since(*at));
+        Err(oldest.map_or(window, |age| window.saturating_sub(age)))
     }
 
     pub(crate) fn arrivals(&self) -> Arrivals {
@@ -88,17 +92,17 @@ mod tests {
             window,
         });
         let first = Instant::now();
-        assert_eq!(quota.arrive(1), Some(1));
-        assert_eq!(quota.arrive(2), Some(1));
-        quota.arrive(1);
-        let mut answers = vec![quota.arrive(1)];
-        while answers.last() == Some(&None) {
-            std::thread::sleep(Duration::from_millis(1));
-            answers.push(quota.arrive(1));
+        assert_eq!(quota.arrive(1), Ok(1));
+        assert_eq!(quota.arrive(2), Ok(1));
+        assert_eq!(quota.arrive(1), Ok(0));
+        let (mut total, mut refused) = (4, 0);
+        while let Err(free_in) = quota.arrive(1) {
+            assert!(free_in <= window);
+            (total, refused) = (total + 1, refused + 1);
+            std::thread::sleep(free_in);
         }
-        assert!(first.elapsed() >= window, "{answers:?}");
-        let total = 3 + answers.len();
-        let refused = answers.iter().filter(|answer| answer.is_none()).count();
+        assert!(first.elapsed() >= window);
+        assert!(refused > 0);
         assert_eq!(quota.arrivals(), Arrivals { total, refused });
     }
 }

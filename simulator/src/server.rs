@@ -1,191 +1,448 @@
-//! HTTP: authentication, routes, pagination.
+//! HTTP: who asks, for what, within which quota; and what goes wrong on the way.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::header::{
+    ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER,
+};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use axum::response::IntoResponse as _;
+use futures_util::stream;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
-use crate::Credentials;
+use crate::control;
+use crate::document::{Answer, Document, Found, Match};
+use crate::faults::{FaultKind, Faults};
+use crate::keys::{Key, Keys};
 use crate::quota::Quota;
-use crate::routes::{self, Answer, Match, Route};
-use crate::world::World;
+use crate::reading::{self, Query};
+use crate::refusal::{Refusal, refuse};
+use crate::world::{ACCOUNTS, Sizes, World};
+use crate::{Options, RetryAfter, Write, siem, writing};
 
-const DEFAULT_LIMIT: usize = 10;
-const MAX_LIMIT: usize = 500;
-/// The accounts that the reseller of the made-up world manages; the first is the key's own.
-const ACCOUNTS: [i64; 3] = [1, 2, 3];
+/// The account whose world the keys belong to.
+pub(crate) const HOME: i64 = 1;
+/// More than any body of the API.
+const MAX_BODY: usize = 1 << 20;
 
-struct Api {
-    document: Value,
-    routes: Vec<Route>,
-    worlds: BTreeMap<i64, World>,
-    authorization: String,
-    quota: Arc<Quota>,
+/// Everything a request may touch.
+pub(crate) struct Api {
+    document: Arc<Document>,
+    options: Options,
+    sizes: Sizes,
+    keys: Keys,
+    worlds: Mutex<BTreeMap<i64, World>>,
+    pub(crate) quota: Quota,
+    pub(crate) faults: Faults,
+    writes: Mutex<Vec<Write>>,
 }
 
-pub(crate) fn router(credentials: &Credentials, quota: Arc<Quota>) -> Router {
-    let document = routes::document();
-    let routes = routes::read(&document);
-    let world = |id: i64| (id, World::new(&document, &routes, id));
-    let worlds = ACCOUNTS.into_iter().map(world).collect();
-    let pair = format!("{}:{}", credentials.key, credentials.secret);
-    let api = Api {
-        authorization: format!("Basic {}", STANDARD.encode(pair)),
-        worlds,
-        routes,
-        document,
-        quota,
-    };
-    Router::new().fallback(answer).with_state(Arc::new(api))
-}
+/// The connection is closed without an answer.
+#[derive(Debug)]
+struct Closed;
 
-async fn answer(
-    State(api): State<Arc<Api>>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    match api.respond(&method, &uri, &headers) {
-        Ok(body) => (StatusCode::OK, axum::Json(body)).into_response(),
-        Err((status, message)) => {
-            (status, axum::Json(json!({ "message": message }))).into_response()
-        }
+impl std::fmt::Display for Closed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("closed on purpose")
     }
 }
 
-type Refusal = (StatusCode, String);
+impl std::error::Error for Closed {}
 
-fn refuse<T>(status: StatusCode, message: impl Into<String>) -> Result<T, Refusal> {
-    Err((status, message.into()))
+/// Serves until it is dropped, connections included.
+pub(crate) async fn serve(listener: TcpListener, api: Arc<Api>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok((connection, _)) = listener.accept().await else {
+            // Too many open files, say; others will be closed.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        while connections.try_join_next().is_some() {}
+        let _ = connection.set_nodelay(true);
+        let api = Arc::clone(&api);
+        connections.spawn(async move {
+            let service = service_fn(move |request| {
+                let api = Arc::clone(&api);
+                async move { api.handle(request).await }
+            });
+            // How a connection ends is the client's business.
+            let _ = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(connection), service)
+                .await;
+        });
+    }
 }
 
 impl Api {
-    fn respond(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Value, Refusal> {
+    pub(crate) fn new(options: Options) -> Self {
+        let sizes = options.sizes;
+        Self {
+            document: Arc::new(Document::read()),
+            sizes,
+            keys: Keys::default(),
+            worlds: Mutex::default(),
+            quota: Quota::new(options.limit),
+            faults: Faults::new(options.faults.clone(), options.seed),
+            writes: Mutex::default(),
+            options,
+        }
+    }
+
+    pub(crate) fn writes(&self) -> Vec<Write> {
+        lock(&self.writes).clone()
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    async fn handle(&self, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
+        let start = Instant::now();
+        let (head, body) = request.into_parts();
+        let body = to_bytes(Body::new(body), MAX_BODY).await;
+        let response = match body {
+            Ok(body) => {
+                self.route(&head.method, &head.uri, &head.headers, body)
+                    .await
+            }
+            Err(_) => Ok(
+                Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
+                    .into_response(),
+            ),
+        };
+        if self.options.verbose {
+            let status = response.as_ref().map(Response::status);
+            let status = status.map_or("closed".to_owned(), |status| status.as_str().to_owned());
+            let took = start.elapsed().as_micros();
+            eprintln!("{} {} {status} {took} µs", head.method, head.uri);
+        }
+        response
+    }
+
+    async fn route(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Body>, Closed> {
+        if let Some(response) = control::answer(self, method, uri.path(), &body) {
+            return Ok(response);
+        }
+        let key = match self.admit(headers) {
+            Ok(key) => key,
+            Err(refusal) => return Ok(refusal.into_response()),
+        };
+        let remaining = match self.quota.arrive(HOME) {
+            Ok(remaining) => remaining,
+            Err(free_in) => return Ok(self.over_quota(free_in)),
+        };
+        let found = match self.document.find(method, uri.path()) {
+            Found::Operation(found) => found,
+            Found::OtherMethods(methods) => {
+                let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
+                let mut response = refusal.into_response();
+                let methods: Vec<_> = methods.iter().map(Method::as_str).collect();
+                if let Ok(methods) = HeaderValue::from_str(&methods.join(", ")) {
+                    response.headers_mut().insert(ALLOW, methods);
+                }
+                return Ok(response);
+            }
+            Found::Nothing => {
+                let refusal = Refusal::new(StatusCode::NOT_FOUND, "Invalid path specified");
+                return Ok(refusal.into_response());
+            }
+        };
+        let faults = self.faults.strike(&found.operation.id);
+        for fault in &faults {
+            if let FaultKind::Latency { least, most } = fault {
+                tokio::time::sleep(self.faults.latency(*least, *most)).await;
+            }
+        }
+        if let Some(response) = faults.iter().find_map(instead) {
+            return response;
+        }
+        let mut response = match self.carry_out(key, &found, uri, &body) {
+            Ok((status, body)) => spoilt(status, body, &faults, &found),
+            Err(refusal) => refusal.into_response(),
+        };
+        if faults.contains(&FaultKind::CloseAfter) {
+            return Err(Closed);
+        }
+        if self.options.quota_headers {
+            let limit = self.options.limit.requests;
+            for (name, value) in [
+                ("x-huntress-api-call-limit", limit),
+                ("x-huntress-api-call-remaining", remaining),
+            ] {
+                response
+                    .headers_mut()
+                    .insert(name, HeaderValue::from(value));
+            }
+        }
+        Ok(response)
+    }
+
+    fn admit(&self, headers: &HeaderMap) -> Result<Key, Refusal> {
         let given = headers
-            .get(header::AUTHORIZATION)
+            .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
-        if given != Some(&self.authorization) {
-            return refuse(
-                StatusCode::UNAUTHORIZED,
-                "Missing or incorrect authorization scheme",
-            );
-        }
-        // All accounts are reached with one key here, whose own account's quota it is.
-        if self.quota.arrive(ACCOUNTS[0]).is_none() {
-            return refuse(StatusCode::TOO_MANY_REQUESTS, "Rate limit exceeded");
-        }
-        if method != Method::GET {
-            return refuse(StatusCode::NOT_IMPLEMENTED, "this simulator only reads");
-        }
-        let Some(found) = routes::find(&self.routes, uri.path()) else {
-            return refuse(StatusCode::NOT_FOUND, "Invalid path specified");
+        let unknown = "Missing or incorrect authorization scheme";
+        let key = given.and_then(|given| self.keys.find(given));
+        key.ok_or_else(|| Refusal::new(StatusCode::UNAUTHORIZED, unknown))
+    }
+
+    fn over_quota(&self, free_in: Duration) -> Response<Body> {
+        let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "Rate limit exceeded");
+        let mut response = refusal.into_response();
+        // Whole seconds, so never too few.
+        let seconds = free_in.as_secs() + 1;
+        let retry_after = match self.options.retry_after {
+            RetryAfter::None => None,
+            RetryAfter::Seconds => Some(seconds.to_string()),
+            RetryAfter::Date => {
+                let at = SystemTime::now() + Duration::from_secs(seconds);
+                Some(httpdate::fmt_http_date(at))
+            }
         };
-        let Some(world) = self.worlds.get(&found.account_id.unwrap_or(ACCOUNTS[0])) else {
+        if let Some(value) = retry_after.and_then(|text| HeaderValue::try_from(text).ok()) {
+            response.headers_mut().insert(RETRY_AFTER, value);
+        }
+        response
+    }
+
+    /// What the API would do.
+    fn carry_out(
+        &self,
+        key: Key,
+        found: &Match,
+        uri: &Uri,
+        bytes: &[u8],
+    ) -> Result<(StatusCode, Option<Value>), Refusal> {
+        let operation = found.operation;
+        let of_resellers = operation.scoped
+            || operation.path.starts_with(ACCOUNTS)
+            || operation.path.starts_with("/v1/reseller/");
+        if of_resellers && !key.is_reseller() {
+            return refuse(StatusCode::FORBIDDEN, "this needs the key of a reseller");
+        }
+        let reads = operation.method == Method::GET || operation.id == "query_siem";
+        if !reads && !key.may_write() {
+            return refuse(StatusCode::FORBIDDEN, "this key may only read");
+        }
+        let mut worlds = lock(&self.worlds);
+        let account_id = found.account_id.unwrap_or(HOME);
+        let world = |id| {
+            World::new(
+                Arc::clone(&self.document),
+                id,
+                self.options.seed,
+                self.sizes,
+            )
+        };
+        let home = worlds.entry(HOME).or_insert_with(|| world(HOME));
+        if home.row(ACCOUNTS, &[], account_id).is_none() && account_id != HOME {
             return refuse(StatusCode::NOT_FOUND, "Account not found");
-        };
-        let query: Vec<(String, String)> =
-            form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+        }
+        let world = worlds
+            .entry(account_id)
+            .or_insert_with(|| world(account_id));
+        if operation.method == Method::GET {
+            let query: Query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
                 .into_owned()
                 .collect();
-        self.read(world, &found, &query)
+            let mut body = reading::read(world, found, &query)?;
+            if operation.id == "get_actor" && !key.is_reseller() {
+                body["reseller"] = Value::Null;
+            }
+            return Ok((operation.success, Some(body)));
+        }
+        let body = writing::body(operation, bytes)?;
+        if operation.id == "query_siem" {
+            if !self.options.siem {
+                return refuse(StatusCode::NOT_FOUND, "SIEM queries are not available");
+            }
+            return Ok((operation.success, Some(siem::query(world, &body)?)));
+        }
+        let done = writing::write(world, found, &body, self.options.reaction);
+        let status = match &done {
+            Ok(_) => operation.success,
+            Err(refusal) => refusal.status,
+        };
+        lock(&self.writes).push(Write {
+            operation: operation.id.clone(),
+            account_id,
+            ids: found.ids.clone(),
+            body,
+            status: status.as_u16(),
+        });
+        let done = done?;
+        let body = match &operation.answer {
+            Answer::Nothing => None,
+            answer => Some(answer.wrap(done)),
+        };
+        Ok((operation.success, body))
     }
+}
 
-    fn read(
-        &self,
-        world: &World,
-        found: &Match,
-        query: &[(String, String)],
-    ) -> Result<Value, Refusal> {
-        let not_found = || (StatusCode::NOT_FOUND, "Not found".to_owned());
-        let Match { route, ids, .. } = found;
-        match &route.answer {
-            Answer::Page { key, .. } => {
-                let mut items = world
-                    .items(&self.document, route, ids)
-                    .ok_or_else(not_found)?;
-                items.retain(|item| route.filters.iter().all(|filter| fits(item, filter, query)));
-                page(key, &items, query)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The answer of a fault that lets nothing be carried out.
+fn instead(fault: &FaultKind) -> Option<Result<Response<Body>, Closed>> {
+    Some(match fault {
+        FaultKind::CloseBefore => Err(Closed),
+        FaultKind::Status(status) => {
+            let status = StatusCode::from_u16(*status).ok()?;
+            Ok(Refusal::new(status, "as the fault says").into_response())
+        }
+        FaultKind::HtmlPage(status) => {
+            let status = StatusCode::from_u16(*status).ok()?;
+            let page = "<html><head><title>Bad Gateway</title></head><body></body></html>";
+            Ok((status, [(CONTENT_TYPE, "text/html")], page).into_response())
+        }
+        FaultKind::Redirect(url) => {
+            Ok((StatusCode::FOUND, [(LOCATION, url.clone())]).into_response())
+        }
+        _ => return None,
+    })
+}
+
+/// A success, with what the faults make of it.
+fn spoilt(
+    status: StatusCode,
+    body: Option<Value>,
+    faults: &[FaultKind],
+    found: &Match,
+) -> Response<Body> {
+    let Some(mut body) = body else {
+        return status.into_response();
+    };
+    let page = match &found.operation.answer {
+        Answer::Page { key, .. } => Some(&**key),
+        _ => None,
+    };
+    for fault in faults {
+        spoil_json(&mut body, page, fault);
+    }
+    let mut bytes = serde_json::to_vec(&body).expect("a JSON value");
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    for fault in faults {
+        match fault {
+            FaultKind::EmptyBody => bytes.clear(),
+            FaultKind::InvalidJson => bytes.insert(0, b'{'),
+            FaultKind::WrongContentType => {
+                let text = HeaderValue::from_static("text/plain");
+                response.headers_mut().insert(CONTENT_TYPE, text);
             }
-            Answer::List { key, .. } => {
-                let items = world
-                    .items(&self.document, route, ids)
-                    .ok_or_else(not_found)?;
-                Ok(json!({ key: items }))
+            FaultKind::GzipBomb(size) => {
+                bytes = gzip(&bytes, *size);
+                let gzip = HeaderValue::from_static("gzip");
+                response.headers_mut().insert(CONTENT_ENCODING, gzip);
             }
-            Answer::Resource { key, .. } => {
-                let resource = world
-                    .resource(&self.document, route, ids)
-                    .ok_or_else(not_found)?;
-                Ok(json!({ key: resource }))
+            FaultKind::TruncatedBody => {
+                let half = Bytes::from(bytes[..bytes.len() / 2].to_vec());
+                let pieces = [Ok(half), Err(Closed)];
+                *response.body_mut() = Body::from_stream(stream::iter(pieces));
+                return response;
             }
-            Answer::Bare { .. } => world
-                .resource(&self.document, route, ids)
-                .ok_or_else(not_found),
+            FaultKind::Trickle(pause) => {
+                *response.body_mut() = trickle(&bytes, Duration::from_millis(*pause));
+                return response;
+            }
+            _ => {}
         }
     }
+    *response.body_mut() = Body::from(bytes);
+    response
 }
 
-/// Whether an item passes a filter that has the name of one of its fields.
-fn fits(item: &Value, filter: &str, query: &[(String, String)]) -> bool {
-    let wanted: Vec<&str> = query
-        .iter()
-        .filter(|(name, _)| name == filter)
-        .map(|(_, value)| value.as_str())
-        .collect();
-    let Some(value) = item.get(filter).filter(|_| !wanted.is_empty()) else {
-        return true;
-    };
-    let text = value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned);
-    wanted.contains(&text.as_str())
-}
-
-fn page(key: &str, items: &[Value], query: &[(String, String)]) -> Result<Value, Refusal> {
-    let get = |name: &str| {
-        query
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
-    };
-    let limit = match get("limit").map(str::parse::<usize>) {
-        None => DEFAULT_LIMIT,
-        Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => limit,
-        Some(_) => return refuse(StatusCode::BAD_REQUEST, "limit must be from 1 to 500"),
-    };
-    let start = match get("page_token") {
-        None => 0,
-        Some(token) => position(token).ok_or_else(|| {
-            (
-                StatusCode::BAD_REQUEST,
-                "page_token is not valid".to_owned(),
-            )
-        })?,
-    };
-    let rest = items.get(start..).unwrap_or_default();
-    let page = &rest[..limit.min(rest.len())];
-    let mut pagination = json!({});
-    if page.len() < rest.len() {
-        pagination["next_page_token"] = json!(token(start + page.len()));
+fn spoil_json(body: &mut Value, page: Option<&str>, fault: &FaultKind) {
+    let items = page.and_then(|key| body[key].as_array_mut());
+    match fault {
+        FaultKind::MalformedItem => {
+            if let Some(item) = items.and_then(|items| items.first_mut()) {
+                item["id"] = json!("not a number");
+            }
+        }
+        FaultKind::EndlessToken if page.is_some() => {
+            body["pagination"] = json!({"next_page_token": "ZW5kbGVzcw"});
+        }
+        FaultKind::ForeignNextPageUrl if page.is_some() => {
+            body["pagination"]["next_page_url"] = json!("https://elsewhere.example/v1/agents");
+        }
+        FaultKind::OddLastPage
+            if page.is_some() && body["pagination"]["next_page_token"].is_null() =>
+        {
+            let length = page
+                .and_then(|key| body[key].as_array())
+                .map_or(0, Vec::len);
+            body["pagination"] = match length % 3 {
+                0 => Value::Null,
+                1 => json!({"next_page_token": null, "current_page": 1}),
+                _ => json!({"next_page_token": ""}),
+            };
+        }
+        FaultKind::Drift => drift(body),
+        _ => {}
     }
-    Ok(json!({ key: page, "pagination": pagination }))
 }
 
-fn token(position: usize) -> String {
-    URL_SAFE_NO_PAD.encode(format!("after:{position}"))
+/// A new field in every object, and new values where a status or a platform was.
+fn drift(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(drift),
+        Value::Object(fields) => {
+            for (key, value) in fields.iter_mut() {
+                if ["status", "platform", "severity"].contains(&key.as_str()) && value.is_string() {
+                    *value = json!("never_seen_before");
+                }
+                drift(value);
+            }
+            if fields.contains_key("id") {
+                fields.insert("added_by_drift".to_owned(), json!({"deep": [1, null]}));
+            }
+        }
+        _ => {}
+    }
 }
 
-fn position(token: &str) -> Option<usize> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-    String::from_utf8(bytes)
-        .ok()?
-        .strip_prefix("after:")?
-        .parse()
-        .ok()
+fn gzip(body: &[u8], padding: usize) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let spaces = [b' '; 4096];
+    let mut left = padding;
+    let mut write = |bytes: &[u8]| encoder.write_all(bytes).expect("a Vec takes all");
+    while left > 0 {
+        let piece = left.min(spaces.len());
+        write(&spaces[..piece]);
+        left -= piece;
+    }
+    write(body);
+    encoder.finish().expect("a Vec takes all")
+}
+
+fn trickle(bytes: &[u8], pause: Duration) -> Body {
+    let pieces: Vec<Bytes> = bytes.chunks(64).map(Bytes::copy_from_slice).collect();
+    let pieces = stream::unfold(pieces.into_iter(), move |mut pieces| async move {
+        let piece = pieces.next()?;
+        tokio::time::sleep(pause).await;
+        Some((Ok::<_, Closed>(piece), pieces))
+    });
+    Body::from_stream(pieces)
 }

@@ -1,10 +1,12 @@
 //! Plausible values for the fields of a component, by name and type.
 
+use std::collections::HashMap;
+
 use fastrand::Rng;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::routes::component;
+use crate::document::component;
 
 const CITIES: [&str; 8] = [
     "Alder", "Birch", "Cedar", "Elm", "Hazel", "Juniper", "Maple", "Rowan",
@@ -20,19 +22,94 @@ const TRADES: [&str; 7] = [
 ];
 const FIRST_NAMES: [&str; 6] = ["Ada", "Bo", "Cleo", "Dev", "Eli", "Fay"];
 const LAST_NAMES: [&str; 6] = ["Archer", "Baker", "Cooper", "Fisher", "Miller", "Sawyer"];
-/// The newest time in the made-up world, so that it is the same on every start.
-const NOW: &str = "2026-06-01T12:00:00Z";
+/// The newest time in the made-up world, so that it is the same on every start:
+/// 2026-06-01T12:00:00Z.
+pub(crate) const NOW: i64 = 1_780_315_200;
+const DAY: i64 = 24 * 60 * 60;
+
+/// How to make an object of each component; worked out once.
+#[derive(Default)]
+pub(crate) struct Plans(HashMap<String, Vec<(String, Maker)>>);
+
+/// How to make the value of a field.
+enum Maker {
+    Created,
+    Updated,
+    OneOf(Vec<Value>),
+    Object(String),
+    Boolean,
+    Integer,
+    Number,
+    /// Some of them; the name is that of one.
+    List(String, Box<Maker>),
+    /// Numbers by name, or texts about something.
+    Map {
+        of_numbers: bool,
+    },
+    Moment,
+    Text,
+}
+
+impl Plans {
+    pub(crate) fn of(document: &Value) -> Self {
+        let schemas = &document["components"]["schemas"];
+        let schemas_by_name = schemas.as_object().into_iter().flatten();
+        let plans = schemas_by_name.map(|(name, schema)| {
+            let properties = schema["properties"].as_object().into_iter().flatten();
+            let fields = properties.map(|(field, property)| {
+                let maker = match field.as_str() {
+                    "created_at" => Maker::Created,
+                    "updated_at" => Maker::Updated,
+                    _ => Maker::of(schemas, field, property),
+                };
+                (field.clone(), maker)
+            });
+            (name.clone(), fields.collect())
+        });
+        Self(plans.collect())
+    }
+}
+
+impl Maker {
+    fn of(schemas: &Value, field: &str, schema: &Value) -> Self {
+        if let Some(name) = component(schema) {
+            let schema = &schemas[&name];
+            if let Some(values) = schema["enum"].as_array() {
+                return Self::OneOf(values.clone());
+            }
+            return match schema["oneOf"].as_array() {
+                Some(one_of) => Self::of(schemas, field, &one_of[0]),
+                None => Self::Object(name),
+            };
+        }
+        match schema["type"].as_str() {
+            Some("boolean") => Self::Boolean,
+            Some("integer") => Self::Integer,
+            Some("number") => Self::Number,
+            Some("array") => {
+                let singular = field.trim_end_matches('s');
+                let item = Self::of(schemas, singular, &schema["items"]);
+                Self::List(singular.to_owned(), Box::new(item))
+            }
+            Some("object") => Self::Map {
+                of_numbers: schema["additionalProperties"]["type"] == "integer",
+            },
+            _ if schema["format"] == "date-time" => Self::Moment,
+            _ => Self::Text,
+        }
+    }
+}
 
 /// Makes objects of the document's components.
 pub(crate) struct Values<'a> {
-    document: &'a Value,
+    plans: &'a Plans,
     rng: Rng,
 }
 
 impl<'a> Values<'a> {
-    pub(crate) fn new(document: &'a Value, seed: u64) -> Self {
+    pub(crate) fn new(plans: &'a Plans, seed: u64) -> Self {
         Self {
-            document,
+            plans,
             rng: Rng::with_seed(seed),
         }
     }
@@ -44,53 +121,44 @@ impl<'a> Values<'a> {
 
     /// One object of a component.
     pub(crate) fn object(&mut self, name: &str) -> Value {
-        let schema = self.document["components"]["schemas"][name].clone();
+        let plans = self.plans;
+        let fields = plans.0.get(name).map_or(&[][..], Vec::as_slice);
         let created = self.rng.i64(30..900);
-        let mut object = Map::new();
-        for (field, property) in schema["properties"].as_object().into_iter().flatten() {
-            let value = match field.as_str() {
-                "created_at" => moment(created, 0),
-                "updated_at" => moment(self.rng.i64(0..created), 0),
-                _ => self.value(name, field, property),
+        let mut object = Map::with_capacity(fields.len());
+        for (field, maker) in fields {
+            let value = match maker {
+                Maker::Created => json!(moment(created * DAY)),
+                Maker::Updated => json!(moment(self.rng.i64(0..created) * DAY)),
+                maker => self.value(name, field, maker),
             };
             object.insert(field.clone(), value);
         }
         Value::Object(object)
     }
 
-    fn value(&mut self, owner: &str, field: &str, schema: &Value) -> Value {
-        if let Some(name) = component(schema) {
-            let schema = &self.document["components"]["schemas"][&name];
-            if let Some(values) = schema["enum"].as_array() {
-                return self.pick(values).clone();
-            }
-            return match schema["oneOf"].as_array() {
-                Some(one_of) => self.value(&name, field, &one_of[0]),
-                None => self.object(&name),
-            };
-        }
-        match schema["type"].as_str() {
-            Some("boolean") => json!(self.rng.bool()),
-            Some("integer") => self.integer(field),
-            Some("number") => json!(f64::from(self.rng.i32(100..9000)) / 100.0),
-            Some("array") => {
+    fn value(&mut self, owner: &str, field: &str, maker: &Maker) -> Value {
+        match maker {
+            Maker::OneOf(values) => self.pick(values).clone(),
+            Maker::Object(name) => self.object(name),
+            Maker::Boolean => json!(self.rng.bool()),
+            Maker::Integer => self.integer(field),
+            Maker::Number => json!(f64::from(self.rng.i32(100..9000)) / 100.0),
+            Maker::List(singular, item) => {
                 let count = self.rng.usize(1..4);
-                let singular = field.trim_end_matches('s');
                 (0..count)
-                    .map(|_| self.value(owner, singular, &schema["items"]))
+                    .map(|_| self.value(owner, singular, item))
                     .collect()
             }
-            Some("object") => self.map(owner, field, &schema["additionalProperties"]),
-            _ if schema["format"] == "date-time" => {
-                let days = self.rng.i64(0..30);
-                moment(days, self.rng.i64(0..86_400))
+            Maker::Map { of_numbers } => self.map(owner, field, *of_numbers),
+            Maker::Created | Maker::Updated | Maker::Moment => {
+                json!(moment(self.rng.i64(0..30 * DAY)))
             }
-            _ => json!(self.text(owner, field)),
+            Maker::Text => json!(self.text(owner, field)),
         }
     }
 
-    fn map(&mut self, owner: &str, field: &str, values: &Value) -> Value {
-        if values["type"] != "integer" {
+    fn map(&mut self, owner: &str, field: &str, of_numbers: bool) -> Value {
+        if !of_numbers {
             let (host, user) = (self.hostname(), self.email());
             return json!({"hostname": host, "username": user, "summary": format!("{field} of a made-up {owner}")});
         }
@@ -201,17 +269,21 @@ impl<'a> Values<'a> {
     }
 }
 
-fn moment(days_ago: i64, seconds: i64) -> Value {
-    let now: Timestamp = NOW.parse().expect("a timestamp");
-    let ago = SignedDuration::from_hours(24 * days_ago) + SignedDuration::from_secs(seconds);
-    json!((now - ago).to_string())
+/// So many seconds before now.
+pub(crate) fn moment(seconds_ago: i64) -> String {
+    let at = Timestamp::from_second(NOW - seconds_ago).unwrap_or_default();
+    at.to_string()
 }
 
 /// A company's name that no other number has.
 pub(crate) fn company(number: usize) -> String {
-    format!(
+    let name = format!(
         "{} {}",
         CITIES[number % CITIES.len()],
         TRADES[number % TRADES.len()]
-    )
+    );
+    match number / (CITIES.len() * TRADES.len()) {
+        0 => name,
+        more => format!("{name} {}", more + 1),
+    }
 }

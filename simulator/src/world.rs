@@ -1,235 +1,647 @@
-//! One account's made-up data: organizations and what belongs to them.
+//! One account's made-up data: rows that are made when they are asked for, and what has
+//! been changed since.
+//!
+//! A row is a function of the seed, its list and its number, so a million of them cost
+//! nothing until somebody reads them. Changed, added and deleted rows are kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
+use fastrand::Rng;
 use serde_json::{Value, json};
 
-use crate::routes::{Answer, Route};
+use crate::document::{Document, Operation};
 use crate::values::{self, Values};
 
-const ORGANIZATIONS: usize = 14;
-const AGENTS_PER_ORGANIZATION: usize = 12;
+pub(crate) const AGENTS: &str = "/v1/agents";
+pub(crate) const INCIDENTS: &str = "/v1/incident_reports";
+pub(crate) const ORGANIZATIONS: &str = "/v1/organizations";
+pub(crate) const ACCOUNTS: &str = "/v1/accounts";
+/// How many ids each list has to itself.
+const IDS: i64 = 10_000_000;
+
+/// How many rows the lists of an account have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    pub(crate) organizations: usize,
+    pub(crate) agents: usize,
+    pub(crate) identities: usize,
+    pub(crate) incident_reports: usize,
+    pub(crate) signals: usize,
+    /// Accounts that the reseller manages, the first one the key's own.
+    pub(crate) accounts: usize,
+    /// Every other list.
+    pub(crate) others: usize,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self {
+            organizations: 14,
+            agents: 168,
+            identities: 40,
+            incident_reports: 40,
+            signals: 40,
+            accounts: 3,
+            others: 40,
+        }
+    }
+}
 
 /// The data of one account.
 pub(crate) struct World {
+    document: Arc<Document>,
     account_id: i64,
-    /// The items of every list that stands alone, by its path.
-    collections: BTreeMap<String, Vec<Value>>,
+    seed: u64,
+    sizes: Sizes,
+    /// By the path of the list, nested ones with their parents' ids: what is not as it was
+    /// made, and `None` for what was deleted.
+    changes: HashMap<String, BTreeMap<i64, Option<Value>>>,
+    /// What the firewall of an agent will say, and when.
+    later: HashMap<i64, (Instant, &'static str)>,
+    counts: OnceLock<Counts>,
+    /// Rows as made in the order of a field, by list and field.
+    orders: Mutex<HashMap<(String, String), Order>>,
+}
+
+/// Agents and incident reports of each organization, as made.
+struct Counts {
+    agents: Vec<usize>,
+    incidents: Vec<usize>,
+}
+
+/// What rows are sorted by, and their numbers.
+type Order = Arc<Vec<(Key, usize)>>;
+
+/// What a list is sorted by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Key {
+    Null,
+    Number(i64),
+    Text(String),
+}
+
+impl Key {
+    /// Of a field of a row; moments in time sort as what they are.
+    pub(crate) fn of(row: &Value, field: &str) -> Self {
+        match &row[field] {
+            Value::Number(number) => Self::Number(number.as_i64().unwrap_or_default()),
+            Value::Bool(is) => Self::Number(i64::from(*is)),
+            Value::String(text) => match text.parse::<jiff::Timestamp>() {
+                Ok(at) => Self::Number(at.as_second()),
+                Err(_) => Self::Text(text.clone()),
+            },
+            _ => Self::Null,
+        }
+    }
+}
+
+/// How to go through a list.
+pub(crate) struct Scan<'a> {
+    pub(crate) sort_field: &'a str,
+    pub(crate) descending: bool,
+    /// The last row that was seen.
+    pub(crate) after: Option<(Key, i64)>,
+    pub(crate) limit: usize,
+}
+
+/// What is known of an agent without making it.
+pub(crate) struct AgentFacts {
+    organization: usize,
+    pub(crate) platform: &'static str,
+    pub(crate) os: &'static str,
+    pub(crate) hostname: String,
+    /// In seconds before the newest time of the world.
+    created: i64,
+    updated: i64,
 }
 
 impl World {
-    /// The same account id gives the same world.
-    pub(crate) fn new(document: &Value, routes: &[Route], account_id: i64) -> Self {
-        let mut world = Self {
+    /// The same seed and account give the same world.
+    pub(crate) fn new(document: Arc<Document>, account_id: i64, seed: u64, sizes: Sizes) -> Self {
+        Self {
+            document,
             account_id,
-            collections: BTreeMap::new(),
-        };
-        let lists = routes.iter().filter(|route| {
-            matches!(route.answer, Answer::Page { .. } | Answer::List { .. })
-                && !route.path.contains('{')
-        });
-        let mut lists: Vec<_> = lists
-            .map(|route| (&*route.path, route.answer.component()))
-            .collect();
-        lists.sort();
-        lists.dedup();
-        // What others refer to comes first.
-        lists.sort_by_key(|(path, _)| match *path {
-            "/v1/organizations" => 0,
-            "/v1/agents" => 1,
-            _ => 2,
-        });
-        for (index, (path, component)) in lists.into_iter().enumerate() {
-            let seed = account_id.unsigned_abs() * 1_000 + index as u64;
-            let items = world.collection(document, path, component, seed);
-            world.collections.insert(path.to_owned(), items);
+            seed,
+            sizes,
+            changes: HashMap::new(),
+            later: HashMap::new(),
+            counts: OnceLock::new(),
+            orders: Mutex::default(),
         }
-        world.count();
-        world
     }
 
-    fn collection(&self, document: &Value, path: &str, component: &str, seed: u64) -> Vec<Value> {
-        let mut values = Values::new(document, seed);
-        let count = match path {
-            "/v1/organizations" => ORGANIZATIONS,
-            "/v1/agents" => ORGANIZATIONS * AGENTS_PER_ORGANIZATION,
-            "/v1/accounts" => 3,
-            "/v1/known_vpns" => 6,
-            _ => 40,
-        };
-        let base = i64::try_from(seed).unwrap_or_default() * 1_000;
-        (0..count)
-            .map(|index| {
-                let mut item = values.object(component);
-                if item.get("id").is_some() {
-                    item["id"] = json!(base + index as i64 + 1);
-                }
-                self.relate(&mut item, path, index, &mut values);
-                item
-            })
-            .collect()
+    pub(crate) fn account_id(&self) -> i64 {
+        self.account_id
     }
 
-    /// Makes an item point to things that exist.
-    fn relate(&self, item: &mut Value, path: &str, index: usize, values: &mut Values) {
-        if path == "/v1/accounts" {
-            item["id"] = json!(index + 1);
-            item["name"] = json!(format!("{} Group", values::company(index)));
+    /// Lets an agent's firewall say something else from a moment on.
+    pub(crate) fn later(&mut self, agent: i64, at: Instant, status: &'static str) {
+        self.later.insert(agent, (at, status));
+    }
+
+    /// One row, as it is now.
+    pub(crate) fn row(&self, list: &str, parents: &[i64], id: i64) -> Option<Value> {
+        if let Some(changed) = self.changed(list, parents).and_then(|rows| rows.get(&id)) {
+            let mut row = self.counted(list, changed.clone()?);
+            let later = self.later.get(&id).filter(|_| list == AGENTS);
+            if let Some((_, status)) = later.filter(|(at, _)| *at <= Instant::now()) {
+                row["firewall_status"] = json!(status);
+            }
+            return Some(row);
         }
-        if path == "/v1/organizations" {
-            item["name"] = json!(values::company(index));
-            item["key"] = json!(values::company(index).to_lowercase().replace(' ', "-"));
+        let number = self.number(list, parents, id)?;
+        (number < self.size(list, parents)?).then(|| self.made(list, parents, number))
+    }
+
+    /// Replaces a row.
+    pub(crate) fn put(&mut self, list: &str, parents: &[i64], row: Value) {
+        let id = row["id"].as_i64().unwrap_or_default();
+        let rows = self.changes.entry(address(list, parents)).or_default();
+        rows.insert(id, Some(row));
+    }
+
+    pub(crate) fn delete(&mut self, list: &str, parents: &[i64], id: i64) {
+        let rows = self.changes.entry(address(list, parents)).or_default();
+        rows.insert(id, None);
+    }
+
+    /// An id that no row of a list has or had.
+    pub(crate) fn next_id(&self, list: &str) -> i64 {
+        let made = self.id(list, &[], self.size(list, &[]).unwrap_or_default());
+        let changed = self.changed(list, &[]).and_then(|rows| rows.keys().last());
+        made.max(changed.map_or(0, |last| last + 1))
+    }
+
+    /// A new object of a component, with plausible values.
+    pub(crate) fn new_object(&self, component: &str, id: i64) -> Value {
+        let seed = self.seed ^ id.unsigned_abs();
+        let mut object = Values::new(&self.document.plans, seed).object(component);
+        if object.get("id").is_some() {
+            object["id"] = json!(id);
         }
-        if item.get("account_id").is_some() {
-            item["account_id"] = json!(self.account_id);
-        }
-        if let Some(account) = item
+        if let Some(account) = object
             .get_mut("account")
             .filter(|account| account.is_object())
         {
             account["id"] = json!(self.account_id);
         }
-        let Some(organizations) = self.collections.get("/v1/organizations") else {
-            return;
-        };
-        let mut organization = organizations[index % organizations.len()].clone();
-        if path == "/v1/agents" {
-            // A few large customers and many small ones; none without an agent.
-            let size = organizations.len();
-            let position = if index < size {
-                index
-            } else {
-                values.below(size).min(values.below(size))
-            };
-            organization = organizations[position].clone();
-            equip(item, values);
+        if object.get("account_id").is_some() {
+            object["account_id"] = json!(self.account_id);
         }
-        if item.get("agent_id").is_some() {
-            let agents = &self.collections["/v1/agents"];
-            // Every fourth incident is one of an identity.
-            let agent = (index % 4 != 3).then(|| &agents[values.below(agents.len())]);
-            item["agent_id"] = agent.map_or(Value::Null, |agent| agent["id"].clone());
-            report(item, index, agent);
-            if let Some(agent) = agent {
-                item["platform"] = agent["platform"].clone();
-                let id = &agent["organization_id"];
-                if let Some(own) = organizations.iter().find(|o| o["id"] == *id) {
-                    organization = own.clone();
+        object
+    }
+
+    /// Rows in order, as many as asked for, of those that are wanted; `None` where the
+    /// thing that they belong to does not exist.
+    pub(crate) fn scan(
+        &self,
+        list: &str,
+        parents: &[i64],
+        scan: &Scan,
+        promising: impl Fn(&AgentFacts) -> bool,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Option<Vec<Value>> {
+        let size = self.size(list, parents)?;
+        let no_changes = BTreeMap::new();
+        let changes = self.changed(list, parents).unwrap_or(&no_changes);
+        let mut changed: Vec<(Key, i64)> = changes
+            .iter()
+            .filter_map(|(id, row)| Some((Key::of(row.as_ref()?, scan.sort_field), *id)))
+            .collect();
+        changed.sort();
+        let order = self.order(list, parents, scan.sort_field, size);
+        let id_of = |number| self.id(list, parents, number);
+        let key_at = |place: usize| match &order {
+            Some(order) => (order[place].0.clone(), id_of(order[place].1)),
+            None => (Key::Number(id_of(place)), id_of(place)),
+        };
+        let number_at = |place: usize| order.as_ref().map_or(place, |order| order[place].1);
+        let mut made = Walk::new(size, scan, key_at);
+        let mut altered = Walk::new(changed.len(), scan, |place| changed[place].clone());
+        let mut rows = Vec::new();
+        while rows.len() < scan.limit {
+            let made_first = match (made.peek(), altered.peek()) {
+                (None, None) => break,
+                (Some(made), Some(altered)) if scan.descending => made > altered,
+                (Some(made), Some(altered)) => made < altered,
+                (made, _) => made.is_some(),
+            };
+            let row = if made_first {
+                let (place, (_, id)) = made.next();
+                let number = number_at(place);
+                let hopeless = list == AGENTS && !promising(&self.agent_facts(number));
+                if changes.contains_key(&id) || hopeless {
+                    continue;
                 }
+                self.made(list, parents, number)
             } else {
-                item["platform"] = json!("microsoft_365");
+                let (_, (_, id)) = altered.next();
+                self.row(list, parents, id)?
+            };
+            if wanted(&row) {
+                rows.push(row);
             }
         }
-        let reference = json!({"id": organization["id"], "name": organization["name"]});
+        Some(rows)
+    }
+
+    fn changed(&self, list: &str, parents: &[i64]) -> Option<&BTreeMap<i64, Option<Value>>> {
+        self.changes.get(&address(list, parents))
+    }
+
+    /// The rows of a list as made, in the order of a field; `None` where that is the order
+    /// in which they are made.
+    fn order(&self, list: &str, parents: &[i64], field: &str, size: usize) -> Option<Order> {
+        if field == "id" {
+            return None;
+        }
+        let address = (address(list, parents), field.to_owned());
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let order = orders.entry(address).or_insert_with(|| {
+            let key = |number| match (list, field) {
+                (AGENTS, "created_at") => {
+                    Key::Number(values::NOW - self.agent_facts(number).created)
+                }
+                (AGENTS, "updated_at") => {
+                    Key::Number(values::NOW - self.agent_facts(number).updated)
+                }
+                _ => Key::of(&self.made(list, parents, number), field),
+            };
+            let mut order: Vec<_> = (0..size).map(|number| (key(number), number)).collect();
+            order.sort();
+            Arc::new(order)
+        });
+        Some(Arc::clone(order))
+    }
+
+    /// How many rows a list is made with.
+    fn size(&self, list: &str, parents: &[i64]) -> Option<usize> {
+        if !parents.is_empty() {
+            // `/v1/incident_reports/{incident_report_id}/remediations`
+            let (parents_list, _) = list.split_once("/{")?;
+            let parent = *parents.first()?;
+            self.row(parents_list, &[], parent)?;
+            return Some(self.rng(list, parent.unsigned_abs()).usize(1..25));
+        }
+        self.document
+            .lists
+            .contains_key(list)
+            .then_some(match list {
+                ORGANIZATIONS => self.sizes.organizations,
+                AGENTS => self.sizes.agents,
+                INCIDENTS => self.sizes.incident_reports,
+                ACCOUNTS => self.sizes.accounts,
+                "/v1/identities" => self.sizes.identities,
+                "/v1/signals" => self.sizes.signals,
+                "/v1/known_vpns" => 6,
+                _ => self.sizes.others,
+            })
+    }
+
+    fn id(&self, list: &str, parents: &[i64], number: usize) -> i64 {
+        let number = number as i64;
+        if let Some(parent) = parents.first() {
+            return parent * 100 + number;
+        }
+        if list == ACCOUNTS {
+            return number + 1;
+        }
+        let place = self.document.lists.keys().position(|path| path == list);
+        let place = place.unwrap_or_default() as i64;
+        (self.account_id * 100 + place) * IDS + number + 1
+    }
+
+    /// The number of the row that was made with an id.
+    fn number(&self, list: &str, parents: &[i64], id: i64) -> Option<usize> {
+        usize::try_from(id.checked_sub(self.id(list, parents, 0))?).ok()
+    }
+
+    fn rng(&self, list: &str, number: u64) -> Rng {
+        // The accounts are the same whoever asks.
+        let account = if list == ACCOUNTS { 0 } else { self.account_id };
+        // Any mixing does: neighbours must not look alike.
+        let mut mixed = self.seed ^ account.unsigned_abs().rotate_left(32);
+        for byte in list.bytes() {
+            mixed = (mixed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        Rng::with_seed(mixed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+    }
+
+    /// A row as it was made.
+    fn made(&self, list: &str, parents: &[i64], number: usize) -> Value {
+        let component = match self.document.lists.get(list) {
+            Some(component) => component,
+            None => return self.made_below(list, parents, number),
+        };
+        let seed = self.rng(list, number as u64).u64(..);
+        let mut values = Values::new(&self.document.plans, seed);
+        let mut item = values.object(component);
+        if item.get("id").is_some() {
+            item["id"] = json!(self.id(list, parents, number));
+        }
+        self.relate(&mut item, list, number, &mut values);
+        self.counted(list, item)
+    }
+
+    fn made_below(&self, list: &str, parents: &[i64], number: usize) -> Value {
+        let operations = self.document.operations.iter();
+        let mut listing = operations.filter(|operation| operation.path == list);
+        let component = listing.find_map(|operation| operation.answer.component());
+        let id = self.id(list, parents, number);
+        let mut item = self.new_object(component.unwrap_or_default(), id);
+        if list.starts_with(INCIDENTS) {
+            let parent = parents.first().copied().unwrap_or_default();
+            let open = self
+                .row(INCIDENTS, &[], parent)
+                .is_some_and(|incident| incident["status"] == "sent");
+            let (status, at) = if open {
+                ("unapproved", Value::Null)
+            } else {
+                ("completed", item["completed_at"].clone())
+            };
+            item["status"] = json!(status);
+            item["completed_at"] = at;
+            if open {
+                item["approved_at"] = Value::Null;
+                item["approved_by"] = Value::Null;
+            }
+        }
+        item
+    }
+
+    fn organization(&self, number: usize) -> Value {
+        let id = self.id(ORGANIZATIONS, &[], number);
+        json!({"id": id, "name": values::company(number)})
+    }
+
+    /// What can be said of an agent at little cost.
+    pub(crate) fn agent_facts(&self, number: usize) -> AgentFacts {
+        let mut rng = self.rng("agent facts", number as u64);
+        let size = self.sizes.organizations.max(1);
+        // A few large customers and many small ones; none without an agent.
+        let organization = if number < size {
+            number
+        } else {
+            rng.usize(..size).min(rng.usize(..size))
+        };
+        let (platform, systems, prefix): (_, &[&str], _) = match rng.u8(..20) {
+            0..=13 => (
+                "windows",
+                &["Windows 11 Pro", "Windows 10 Pro", "Windows Server 2022"],
+                "PC",
+            ),
+            14..=17 => ("darwin", &["macOS 15", "macOS 14"], "MAC"),
+            _ => ("linux", &["Ubuntu 24.04", "Debian 12"], "SRV"),
+        };
+        let created = rng.i64(30..900 * 24 * 60 * 60);
+        AgentFacts {
+            created,
+            updated: rng.i64(0..created),
+            organization,
+            platform,
+            os: systems[rng.usize(..systems.len())],
+            hostname: format!("{prefix}-{number:03}"),
+        }
+    }
+
+    /// The organization of an agent's facts.
+    pub(crate) fn organization_id(&self, facts: &AgentFacts) -> i64 {
+        self.id(ORGANIZATIONS, &[], facts.organization)
+    }
+
+    /// The agent of an incident report; every fourth is one of an identity.
+    fn agent_of_incident(&self, number: usize) -> Option<usize> {
+        let agents = self.sizes.agents;
+        (number % 4 != 3 && agents > 0).then(|| {
+            self.rng("agent of an incident", number as u64)
+                .usize(..agents)
+        })
+    }
+
+    fn organization_of_incident(&self, number: usize) -> usize {
+        match self.agent_of_incident(number) {
+            Some(agent) => self.agent_facts(agent).organization,
+            None => number % self.sizes.organizations.max(1),
+        }
+    }
+
+    /// Makes an item point to things that exist.
+    fn relate(&self, item: &mut Value, list: &str, number: usize, values: &mut Values) {
+        let mut organization = number % self.sizes.organizations.max(1);
+        match list {
+            ACCOUNTS => {
+                item["name"] = json!(format!("{} Group", values::company(number)));
+                item["status"] = json!("enabled");
+            }
+            ORGANIZATIONS => {
+                let name = values::company(number);
+                item["key"] = json!(name.to_lowercase().replace(' ', "-"));
+                item["name"] = json!(name);
+            }
+            AGENTS => {
+                let facts = self.agent_facts(number);
+                organization = facts.organization;
+                equip(item, &facts, values);
+            }
+            INCIDENTS => {
+                organization = self.organization_of_incident(number);
+                let agent = self.agent_of_incident(number);
+                let facts = agent.map(|agent| self.agent_facts(agent));
+                item["agent_id"] = agent.map_or(Value::Null, |a| json!(self.id(AGENTS, &[], a)));
+                item["platform"] = json!(facts.as_ref().map_or("microsoft_365", |f| f.platform));
+                report(item, number, facts.as_ref());
+            }
+            "/v1/escalations" | "/v1/platform_actions" => {
+                let (kind, subtype) = match number % 6 {
+                    0 | 1 => ("unwanted_access", "country"),
+                    2 => ("unwanted_access", "vpn"),
+                    3 => ("endpoint", "portal_only"),
+                    _ => ("endpoint", "isolated_host"),
+                };
+                (item["type"], item["subtype"]) = (json!(kind), json!(subtype));
+                let open = number.is_multiple_of(3);
+                item["status"] = json!(if open { "sent" } else { "resolved" });
+                if open {
+                    item["resolved_at"] = Value::Null;
+                }
+            }
+            _ => {}
+        }
+        if item.get("account_id").is_some() {
+            item["account_id"] = json!(self.account_id);
+        }
+        if let Some(account) = item.get_mut("account").filter(|a| a.is_object()) {
+            let managed = list.starts_with("/v1/reseller").then_some(number);
+            let managed = managed.map(|number| (number % self.sizes.accounts.max(1)) as i64 + 1);
+            account["id"] = json!(managed.unwrap_or(self.account_id));
+        }
+        if self.sizes.organizations == 0 {
+            return;
+        }
+        let reference = self.organization(organization);
         if item.get("organization_id").is_some() {
-            item["organization_id"] = organization["id"].clone();
-        }
-        if item["organization"].is_object() {
-            item["organization"] = reference.clone();
-        }
-        if item["organizations"].is_array() {
-            item["organizations"] = json!([reference]);
+            item["organization_id"] = reference["id"].clone();
         }
         if item["organization_ids"].is_array() {
-            item["organization_ids"] = json!([organization["id"]]);
+            item["organization_ids"] = json!([reference["id"]]);
+        }
+        if item["organizations"].is_array() {
+            item["organizations"] = json!([reference.clone()]);
+        }
+        if item["organization"].is_object() {
+            item["organization"] = reference;
         }
     }
 
-    /// Counts that an organization shows are those of what it owns.
-    fn count(&mut self) {
-        let owned = |path: &str, id: &Value| {
-            let items = self.collections.get(path).into_iter().flatten();
-            items.filter(|item| item["organization_id"] == *id).count()
-        };
-        let counts: Vec<_> = self.collections["/v1/organizations"]
-            .iter()
-            .map(|o| {
-                (
-                    owned("/v1/agents", &o["id"]),
-                    owned("/v1/incident_reports", &o["id"]),
-                )
-            })
-            .collect();
-        let organizations = self
-            .collections
-            .get_mut("/v1/organizations")
-            .into_iter()
-            .flatten();
-        for (organization, (agents, incidents)) in organizations.zip(counts) {
-            organization["agents_count"] = json!(agents);
-            organization["incident_reports_count"] = json!(incidents);
+    /// With the counts of what belongs to it, for an organization.
+    fn counted(&self, list: &str, mut row: Value) -> Value {
+        if list != ORGANIZATIONS {
+            return row;
         }
-    }
-
-    /// The items of a list; `None` where the thing it belongs to does not exist.
-    pub(crate) fn items(&self, document: &Value, route: &Route, ids: &[i64]) -> Option<Vec<Value>> {
-        let path = route.collection();
-        if let Some(items) = self.collections.get(path) {
-            return Some(items.clone());
-        }
-        // `/v1/incident_reports/{incident_report_id}/remediations`
-        let (parents, _) = path.split_once("/{")?;
-        let parent = *ids.first()?;
-        self.collections
-            .get(parents)?
-            .iter()
-            .find(|item| item["id"] == parent)?;
-        let mut values = Values::new(document, parent.unsigned_abs());
-        let count = values.below(25) + 1;
-        let items = (0..count).map(|index| {
-            let mut item = values.object(route.answer.component());
-            item["id"] = json!(parent * 100 + index as i64);
-            item
+        let id = row["id"].as_i64().unwrap_or_default();
+        let counts = self.counts.get_or_init(|| {
+            let mut counts = Counts {
+                agents: vec![0; self.sizes.organizations],
+                incidents: vec![0; self.sizes.organizations],
+            };
+            if self.sizes.organizations > 0 {
+                for agent in 0..self.sizes.agents {
+                    counts.agents[self.agent_facts(agent).organization] += 1;
+                }
+                for incident in 0..self.sizes.incident_reports {
+                    counts.incidents[self.organization_of_incident(incident)] += 1;
+                }
+            }
+            counts
         });
-        Some(items.collect())
+        let number = self.number(ORGANIZATIONS, &[], id).unwrap_or(usize::MAX);
+        let made = |counts: &Vec<usize>| counts.get(number).copied().unwrap_or(0);
+        let gone = self
+            .changed(AGENTS, &[])
+            .into_iter()
+            .flatten()
+            .filter(|(agent, row)| {
+                let number = self.number(AGENTS, &[], **agent).unwrap_or(usize::MAX);
+                row.is_none()
+                    && number < self.sizes.agents
+                    && self.organization_id(&self.agent_facts(number)) == id
+            });
+        row["agents_count"] = json!(made(&counts.agents) - gone.count());
+        row["incident_reports_count"] = json!(made(&counts.incidents));
+        row
     }
 
-    /// One resource by its id; a richer component than the list's keeps the list's fields.
-    pub(crate) fn resource(&self, document: &Value, route: &Route, ids: &[i64]) -> Option<Value> {
-        let component = route.answer.component();
+    /// One resource by its ids; a richer component than the list's keeps the list's fields.
+    pub(crate) fn resource(&self, operation: &Operation, ids: &[i64]) -> Option<Value> {
+        let component = operation.answer.component()?;
         let Some((id, parents)) = ids.split_last() else {
-            let mut only = Values::new(document, self.account_id.unsigned_abs()).object(component);
-            match only.get_mut("account") {
-                Some(account) => account["id"] = json!(self.account_id),
-                None => only["id"] = json!(self.account_id),
+            let account = self.row(ACCOUNTS, &[], self.account_id)?;
+            let mut only = self.enriched(component, &account);
+            if let Some(own) = only.get_mut("account").filter(|own| own.is_object()) {
+                for key in ["id", "name", "status", "subdomain"] {
+                    own[key] = account[key].clone();
+                }
             }
             return Some(only);
         };
-        let items = self.items(
-            document,
-            route,
-            if parents.is_empty() { ids } else { parents },
-        )?;
-        let item = items.into_iter().find(|item| item["id"] == *id)?;
-        let mut whole = Values::new(document, id.unsigned_abs()).object(component);
-        for (key, value) in item.as_object()? {
+        let row = self.row(operation.collection(), parents, *id)?;
+        Some(self.enriched(component, &row))
+    }
+
+    /// A row as its richer component.
+    pub(crate) fn enriched(&self, component: &str, row: &Value) -> Value {
+        let mut whole = self.new_object(component, row["id"].as_i64().unwrap_or_default());
+        for (key, value) in row.as_object().into_iter().flatten() {
             if whole.get(key).is_some() {
                 whole[key] = value.clone();
             }
         }
-        Some(whole)
+        whole
+    }
+}
+
+fn address(list: &str, parents: &[i64]) -> String {
+    match parents.first() {
+        Some(parent) => format!("{list} of {parent}"),
+        None => list.to_owned(),
+    }
+}
+
+/// Goes through a sorted list from a row on, either way.
+struct Walk<F> {
+    key_at: F,
+    descending: bool,
+    /// Places that are left.
+    left: std::ops::Range<usize>,
+}
+
+impl<F: Fn(usize) -> (Key, i64)> Walk<F> {
+    fn new(size: usize, scan: &Scan, key_at: F) -> Self {
+        let mut left = 0..size;
+        if let Some(after) = &scan.after {
+            // The first place that is not before (or, going up, not at or before) the row.
+            let (mut low, mut high) = (0, size);
+            while low < high {
+                let middle = usize::midpoint(low, high);
+                let key = key_at(middle);
+                let before = if scan.descending {
+                    key < *after
+                } else {
+                    key <= *after
+                };
+                if before {
+                    low = middle + 1;
+                } else {
+                    high = middle;
+                }
+            }
+            left = if scan.descending { 0..low } else { low..size };
+        }
+        Self {
+            key_at,
+            descending: scan.descending,
+            left,
+        }
+    }
+
+    fn peek(&self) -> Option<(Key, i64)> {
+        if self.left.is_empty() {
+            None
+        } else if self.descending {
+            Some((self.key_at)(self.left.end - 1))
+        } else {
+            Some((self.key_at)(self.left.start))
+        }
+    }
+
+    /// The next place, which must be there, and its key.
+    fn next(&mut self) -> (usize, (Key, i64)) {
+        let place = if self.descending {
+            self.left.end -= 1;
+            self.left.end
+        } else {
+            self.left.start += 1;
+            self.left.start - 1
+        };
+        (place, (self.key_at)(place))
     }
 }
 
 /// Makes an endpoint's fields agree with its platform.
-fn equip(agent: &mut Value, values: &mut Values) {
-    let (platform, systems, prefix): (_, &[&str], _) = match values.below(20) {
-        0..=13 => (
-            "windows",
-            &["Windows 11 Pro", "Windows 10 Pro", "Windows Server 2022"],
-            "PC",
-        ),
-        14..=17 => ("darwin", &["macOS 15", "macOS 14"], "MAC"),
-        _ => ("linux", &["Ubuntu 24.04", "Debian 12"], "SRV"),
-    };
+fn equip(agent: &mut Value, facts: &AgentFacts, values: &mut Values) {
+    let platform = facts.platform;
     agent["platform"] = json!(platform);
-    agent["os"] = json!(systems[values.below(systems.len())]);
+    agent["os"] = json!(facts.os);
     agent["arch"] = json!(if platform == "darwin" {
         "arm64"
     } else {
         "x86_64"
     });
-    agent["hostname"] = json!(format!("{prefix}-{:03}", values.below(1_000)));
+    agent["hostname"] = json!(facts.hostname);
+    agent["created_at"] = json!(values::moment(facts.created));
+    agent["updated_at"] = json!(values::moment(facts.updated));
     agent["firewall_status"] = json!(if values.below(12) == 0 {
         "Disabled"
     } else {
@@ -261,8 +673,8 @@ fn equip(agent: &mut Value, values: &mut Values) {
 }
 
 /// Makes an incident's fields agree with each other: one in five is still open.
-fn report(incident: &mut Value, index: usize, agent: Option<&Value>) {
-    let open = index.is_multiple_of(5);
+fn report(incident: &mut Value, number: usize, agent: Option<&AgentFacts>) {
+    let open = number.is_multiple_of(5);
     incident["status"] = json!(if open { "sent" } else { "closed" });
     if open {
         incident["closed_at"] = Value::Null;
@@ -274,10 +686,7 @@ fn report(incident: &mut Value, index: usize, agent: Option<&Value>) {
                 "Ransomware canary tripped",
                 "Suspicious process",
             ];
-            (
-                kinds[index % kinds.len()],
-                agent["hostname"].as_str().unwrap_or_default(),
-            )
+            (kinds[number % kinds.len()], &*agent.hostname)
         }
         None => ("Stolen session", "a Microsoft 365 identity"),
     };

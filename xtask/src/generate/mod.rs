@@ -25,7 +25,7 @@ pub mod tolerant;
 pub mod types;
 pub mod walk;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -78,9 +78,27 @@ pub fn generate(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
     })
 }
 
+/// The documents that the simulator serves. It is published alone, so it has copies.
+const SERVED: [&str; 3] = ["openapi.json", "swagger_doc.json", "webhooks_doc.json"];
+
+/// Where those copies are; `None` where the documents stand alone.
+fn copies(spec: &Path) -> Option<PathBuf> {
+    let copies = spec.parent()?.join("simulator").join("spec");
+    copies.is_dir().then_some(copies)
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
 /// Writes `openapi.json` and shows the warnings.
 pub fn write(spec: &Path, generated: &Generated) -> Result<()> {
     json::write_atomically(&spec.join("openapi.json"), &generated.text)?;
+    if let Some(copies) = copies(spec) {
+        for name in SERVED {
+            json::write_atomically(&copies.join(name), &read(&spec.join(name))?)?;
+        }
+    }
     for warning in &generated.warnings {
         eprintln!("warning: {warning}");
     }
@@ -89,9 +107,7 @@ pub fn write(spec: &Path, generated: &Generated) -> Result<()> {
 }
 
 fn compare(spec: &Path, generated: &Generated) -> Result<()> {
-    let path = spec.join("openapi.json");
-    let committed = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    let committed = read(&spec.join("openapi.json"))?;
     if committed != generated.text {
         let diff = similar::TextDiff::from_lines(committed.as_str(), generated.text.as_str());
         println!(
@@ -102,6 +118,13 @@ fn compare(spec: &Path, generated: &Generated) -> Result<()> {
             )
         );
         bail!("spec/openapi.json is stale; run `cargo xtask generate` and commit it");
+    }
+    if let Some(copies) = copies(spec) {
+        for name in SERVED {
+            if read(&copies.join(name))? != read(&spec.join(name))? {
+                bail!("simulator/spec/{name} is stale; run `cargo xtask generate` and commit it");
+            }
+        }
     }
     if !generated.warnings.is_empty() {
         bail!(

@@ -1,0 +1,61 @@
+//! What is not the API: the documents, and the control endpoint.
+//!
+//! | request | does |
+//! |---|---|
+//! | `GET /_simulator` | tells arrivals, refusals and the number of writes |
+//! | `GET /_simulator/writes` | the writes that arrived, in order |
+//! | `POST /_simulator/faults` | adds a fault, in JSON |
+//! | `DELETE /_simulator/faults` | takes all faults away |
+//! | `GET /swagger_doc.json`, `GET /v1/webhooks_doc.json` | the vendor's contract |
+//! | `GET /openapi.json` | what it was made into |
+//!
+//! None of it needs a key or counts against the quota.
+
+use axum::body::Body;
+use axum::http::{Method, Response, StatusCode, header};
+use axum::response::IntoResponse as _;
+use serde_json::json;
+
+use crate::document;
+use crate::faults::Fault;
+use crate::refusal::Refusal;
+use crate::server::Api;
+
+pub(crate) fn answer(
+    api: &Api,
+    method: &Method,
+    path: &str,
+    body: &[u8],
+) -> Option<Response<Body>> {
+    let json_text =
+        |text: &'static str| ([(header::CONTENT_TYPE, "application/json")], text).into_response();
+    Some(match (method.as_str(), path) {
+        ("GET", "/swagger_doc.json") => json_text(document::CONTRACT),
+        ("GET", "/v1/webhooks_doc.json") => json_text(document::WEBHOOKS),
+        ("GET", "/openapi.json") => json_text(document::DOCUMENT),
+        ("GET", "/_simulator") => {
+            let arrivals = api.quota.arrivals();
+            let writes = api.writes().len();
+            let statistics = json!({
+                "arrivals": arrivals.total, "refused": arrivals.refused, "writes": writes,
+            });
+            axum::Json(statistics).into_response()
+        }
+        ("GET", "/_simulator/writes") => axum::Json(api.writes()).into_response(),
+        ("POST", "/_simulator/faults") => match serde_json::from_slice::<Fault>(body) {
+            Ok(fault) => {
+                api.faults.add(fault);
+                StatusCode::NO_CONTENT.into_response()
+            }
+            Err(error) => {
+                let why = format!("not a fault: {error}");
+                Refusal::new(StatusCode::BAD_REQUEST, why).into_response()
+            }
+        },
+        ("DELETE", "/_simulator/faults") => {
+            api.faults.clear();
+            StatusCode::NO_CONTENT.into_response()
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,225 @@
+//! Reads: filters, order and pages of lists, and single resources.
+
+use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::document::{Answer, Match, Operation, Parameter};
+use crate::refusal::{Refusal, refuse};
+use crate::world::{AgentFacts, Key, Scan, World};
+
+const DEFAULT_LIMIT: usize = 10;
+/// What is not a filter.
+const PAGING: [&str; 4] = ["limit", "page_token", "sort_field", "sort_direction"];
+
+/// The parameters of a query, as they came.
+pub(crate) type Query = Vec<(String, String)>;
+
+/// Answers a GET.
+pub(crate) fn read(world: &World, found: &Match, query: &Query) -> Result<Value, Refusal> {
+    let Match { operation, ids, .. } = found;
+    check(operation, query)?;
+    let not_found = || Refusal::new(StatusCode::NOT_FOUND, "Not found");
+    match &operation.answer {
+        Answer::Page { key, .. } => page(world, operation, ids, query, key)?.ok_or_else(not_found),
+        Answer::List { key, .. } => {
+            let all = Scan {
+                sort_field: "id",
+                descending: false,
+                after: None,
+                limit: usize::MAX,
+            };
+            let rows = world.scan(&operation.path, ids, &all, |_| true, |_| true);
+            Ok(json!({ key: rows.ok_or_else(not_found)? }))
+        }
+        _ => {
+            let resource = world.resource(operation, ids).ok_or_else(not_found)?;
+            Ok(operation.answer.wrap(resource))
+        }
+    }
+}
+
+fn values<'q>(query: &'q Query, name: &str) -> Vec<&'q str> {
+    let named = query.iter().filter(|(key, _)| key == name);
+    named.map(|(_, value)| value.as_str()).collect()
+}
+
+/// What a filter asks for, one by one.
+fn wanted<'q>(query: &'q Query, parameter: &Parameter) -> Vec<&'q str> {
+    let values = values(query, &parameter.name);
+    if parameter.comma_separated {
+        values.iter().flat_map(|value| value.split(',')).collect()
+    } else {
+        values
+    }
+}
+
+/// Refuses parameters that are not what the document says.
+fn check(operation: &Operation, query: &Query) -> Result<(), Refusal> {
+    for parameter in &operation.parameters {
+        for value in wanted(query, parameter) {
+            if let Err(why) = parameter.kind.check(value) {
+                let name = &parameter.name;
+                return refuse(StatusCode::BAD_REQUEST, format!("{name} {why}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn page(
+    world: &World,
+    operation: &Operation,
+    parents: &[i64],
+    query: &Query,
+    key: &str,
+) -> Result<Option<Value>, Refusal> {
+    let get = |name| values(query, name).last().copied();
+    let limit = get("limit").map_or(DEFAULT_LIMIT, |limit| limit.parse().expect("checked"));
+    let sort_field = get("sort_field").unwrap_or("id");
+    let descending = get("sort_direction") != Some("asc");
+    let order = format!("{sort_field} {descending}");
+    let after = match get("page_token") {
+        None => None,
+        Some(token) => match open_token(token, &order) {
+            Some(after) => Some(after),
+            None => return refuse(StatusCode::BAD_REQUEST, "page_token is not valid"),
+        },
+    };
+    let filters: Vec<(&Parameter, Vec<&str>)> = operation
+        .parameters
+        .iter()
+        .filter(|parameter| !PAGING.contains(&&*parameter.name))
+        .map(|parameter| (parameter, wanted(query, parameter)))
+        .filter(|(_, wanted)| !wanted.is_empty())
+        .collect();
+    let scan = Scan {
+        sort_field,
+        descending,
+        after,
+        // One more tells whether there is another page.
+        limit: limit + 1,
+    };
+    let promising = |agent: &AgentFacts| {
+        let organization = world.organization_id(agent).to_string();
+        filters.iter().all(|(filter, wanted)| {
+            let known = match &*filter.name {
+                "organization_id" => &organization,
+                "platform" => agent.platform,
+                "os" => agent.os,
+                "hostname" => &agent.hostname,
+                _ => return true,
+            };
+            wanted.contains(&known)
+        })
+    };
+    let fits = |row: &Value| {
+        filters
+            .iter()
+            .all(|(filter, wanted)| fits(row, &filter.name, wanted))
+    };
+    let Some(mut rows) = world.scan(&operation.path, parents, &scan, promising, fits) else {
+        return Ok(None);
+    };
+    let mut pagination = json!({});
+    if rows.len() > limit {
+        rows.truncate(limit);
+        let last = rows.last().expect("a limit of at least 1");
+        let token = token(&order, &Key::of(last, sort_field), &last["id"]);
+        pagination["next_page_token"] = json!(token);
+    }
+    Ok(Some(json!({ key: rows, "pagination": pagination })))
+}
+
+/// Whether a row passes a filter.
+fn fits(row: &Value, filter: &str, wanted: &[&str]) -> bool {
+    let name = filter.trim_end_matches("[]");
+    let any = |values: &[&Value]| values.iter().any(|value| is_one_of(value, wanted));
+    if let Some(field) = name.strip_suffix("_min") {
+        return bound(row, field).is_some_and(|at| at.as_str() >= wanted[0]);
+    }
+    if let Some(field) = name.strip_suffix("_max") {
+        // A date includes its whole day.
+        return bound(row, field)
+            .is_some_and(|at| at.as_str() <= wanted[0] || at.starts_with(wanted[0]));
+    }
+    match name {
+        "organization_id" if row["applied_to"].is_object() => {
+            row["applied_to"]["type"] == "organization" && any(&[&row["applied_to"]["id"]])
+        }
+        "organization_id" => {
+            let lists = [&row["organizations"], &row["organization_ids"]];
+            let listed = lists.into_iter().filter_map(Value::as_array).flatten();
+            let listed = listed.map(|item| item.get("id").unwrap_or(item));
+            let mut all = vec![&row["organization_id"], &row["organization"]["id"]];
+            all.extend(listed);
+            any(&all)
+        }
+        "identity_id" => {
+            row["applied_to"]["type"] == "identity" && any(&[&row["applied_to"]["id"]])
+        }
+        "scope" => any(&[&row["applied_to"]["type"]]),
+        "user_id" => any(&[&row["user"]["id"]]),
+        "tenant_type" => any(&[&row["tenant"]["type"]]),
+        "entity_type" => any(&[&row["entity"]["type"]]),
+        "entity_id" => any(&[&row["entity"]["id"]]),
+        "types" => any(&[&row["type"]]),
+        "statuses" => any(&[&row["status"]]),
+        "indicator_type" => {
+            let types = row["indicator_types"].as_array().into_iter().flatten();
+            any(&types.collect::<Vec<_>>())
+        }
+        // What the SOC has sent waits for an answer.
+        "status" if row.get("subtype").is_some() => {
+            let open = row["status"] != "resolved";
+            wanted.contains(&if open { "open" } else { "resolved" })
+        }
+        // The identities that an escalation concerns are a few of them.
+        "escalation_id" => {
+            let id = row["id"].as_u64().unwrap_or_default();
+            wanted.iter().any(|escalation| {
+                escalation
+                    .parse::<u64>()
+                    .is_ok_and(|escalation| (id + escalation).is_multiple_of(7))
+            })
+        }
+        _ => any(&[&row[name]]),
+    }
+}
+
+/// The moment that a filter bounds; the first day of a period.
+fn bound(row: &Value, field: &str) -> Option<String> {
+    let text = row[field].as_str()?;
+    Some(text.split("...").next()?.to_owned())
+}
+
+fn is_one_of(value: &Value, wanted: &[&str]) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => wanted.contains(&text.as_str()),
+        other => wanted.contains(&other.to_string().as_str()),
+    }
+}
+
+/// Names the last row of a page, so that rows may come and go between two pages.
+fn token(order: &str, key: &Key, id: &Value) -> String {
+    let key = match key {
+        Key::Null => Value::Null,
+        Key::Number(number) => json!(number),
+        Key::Text(text) => json!(text),
+    };
+    URL_SAFE_NO_PAD.encode(json!([order, key, id]).to_string())
+}
+
+fn open_token(token: &str, order: &str) -> Option<(Key, i64)> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+    let (for_order, key, id): (String, Value, i64) = serde_json::from_slice(&bytes).ok()?;
+    let key = match key {
+        Value::Null => Key::Null,
+        Value::Number(number) => Key::Number(number.as_i64()?),
+        Value::String(text) => Key::Text(text),
+        _ => return None,
+    };
+    (for_order == order).then_some((key, id))
+}
