@@ -97,6 +97,7 @@ pub enum Kind {
 pub struct Property {
     pub name: String,
     pub description: String,
+    pub required: bool,
     pub nullable: bool,
     /// The name of a function in `src/lenient.rs`.
     pub decode: Option<String>,
@@ -246,9 +247,12 @@ impl Kind {
         if schema.get("oneOf").is_some() {
             return Self::Union;
         }
+        let required = schema["required"].as_array().into_iter().flatten();
+        let required: Vec<&str> = required.filter_map(Value::as_str).collect();
         let properties = entries(&schema["properties"]).map(|(name, property)| Property {
             name: name.clone(),
             description: text(property, "description"),
+            required: required.contains(&name.as_str()),
             nullable: property["nullable"] == true,
             decode: property["x-huntress-decode"].as_str().map(str::to_owned),
             minimum: property["minimum"].as_i64(),

@@ -96,7 +96,10 @@ impl Struct {
 impl Field {
     fn read(name: Ident, ty: Type, property: &Property, schema: &Schema) -> Self {
         let (inner, presence) = match argument("Option", &ty) {
-            None => (ty.clone(), Presence::Required),
+            None if property.required => (ty.clone(), Presence::Required),
+            // Lists and maps: typify takes an absent one for an empty one. Sent, an empty
+            // list erases what is there, and an absent one leaves it alone.
+            None => (ty.clone(), Presence::Optional),
             Some(inner) if property.nullable && !schema.received => {
                 (inner.clone(), Presence::Nullable)
             }
@@ -106,7 +109,8 @@ impl Field {
             Presence::Nullable => {
                 parse_quote!(::std::option::Option<::std::option::Option<#inner>>)
             }
-            _ => ty,
+            Presence::Optional => parse_quote!(::std::option::Option<#inner>),
+            Presence::Required => ty,
         };
         Self {
             key: property.name.clone(),
@@ -172,6 +176,7 @@ mod tests {
         Property {
             name: name.to_owned(),
             description: format!("The {name}."),
+            required: name == "id",
             nullable,
             decode: None,
             minimum: None,
@@ -195,12 +200,14 @@ mod tests {
                 #[serde(rename = "type", skip_serializing_if = "x")]
                 pub type_: ::std::option::Option<::std::string::String>,
                 pub seen_at: ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
+                pub tags: ::std::vec::Vec<::std::string::String>,
             }
         };
         let properties = [
             property("id", false),
             property("type", true),
             property("seen_at", false),
+            property("tags", false),
         ];
         let read = Struct::read(&item, &schema, &properties).unwrap();
         prettyplease::unparse(&syn::parse2(read.emit()).unwrap())
@@ -237,5 +244,7 @@ mod tests {
             "{code}"
         );
         assert!(!code.contains("timestamp::"), "{code}");
+        let tags = "pub tags: ::std::option::Option<::std::vec::Vec<";
+        assert!(code.contains(tags), "{code}");
     }
 }

@@ -6,27 +6,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use huntress::{Client, Credentials, Error, types};
-use support::{KEY, SECRET, Server};
-
-/// The predicates that hold for an error.
-fn predicates(error: &Error) -> Vec<&'static str> {
-    let all = [
-        ("authentication", error.is_authentication()),
-        ("permission", error.is_permission()),
-        ("not_found", error.is_not_found()),
-        ("conflict", error.is_conflict()),
-        ("invalid_request", error.is_invalid_request()),
-        ("rate_limited", error.is_rate_limited()),
-        ("server", error.is_server()),
-        ("timeout", error.is_timeout()),
-        ("connect", error.is_connect()),
-        ("decode", error.is_decode()),
-    ];
-    all.into_iter()
-        .filter(|(_, holds)| *holds)
-        .map(|(name, _)| name)
-        .collect()
-}
+use support::{KEY, SECRET, Server, predicates};
 
 #[tokio::test]
 async fn every_status_has_its_predicate() {
@@ -208,6 +188,24 @@ async fn null_and_absent_are_different_things() {
         server.take_only_request().body,
         r#"{"expires_at":null,"notes":"n"}"#
     );
+}
+
+/// An empty list erases; one that was not set leaves things alone.
+#[tokio::test]
+async fn a_list_that_was_not_set_is_not_sent() {
+    let server = Server::start().await;
+    let client = server.client();
+    let update = types::UpdateAgent::builder;
+    for (body, sent) in [
+        (
+            update().tamper_protection_configured(true),
+            r#"{"tamper_protection_configured":true}"#,
+        ),
+        (update().tags(Vec::<String>::new()), r#"{"tags":[]}"#),
+    ] {
+        drop(client.update_agent().id(1).body(body).send().await);
+        assert_eq!(server.take_only_request().body, sent);
+    }
 }
 
 #[tokio::test]
