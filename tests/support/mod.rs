@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use huntress::{Client, ClientBuilder, Credentials, RateLimiter, RetryPolicy};
 
+pub mod calls;
 pub mod raw;
 
 pub const KEY: &str = "hk_0123456789abcdef";
@@ -197,4 +198,29 @@ pub fn until(mut done: impl FnMut() -> bool) -> impl Future<Output = ()> {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// The predicates that hold for an error.
+pub fn predicates(error: &huntress::Error) -> Vec<&'static str> {
+    let all = [
+        ("authentication", error.is_authentication()),
+        ("permission", error.is_permission()),
+        ("not_found", error.is_not_found()),
+        ("conflict", error.is_conflict()),
+        ("invalid_request", error.is_invalid_request()),
+        ("rate_limited", error.is_rate_limited()),
+        ("server", error.is_server()),
+        ("timeout", error.is_timeout()),
+        ("connect", error.is_connect()),
+        ("decode", error.is_decode()),
+    ];
+    let holding = all.into_iter().filter(|(_, holds)| *holds);
+    holding.map(|(name, _)| name).collect()
+}
+
+/// A client of a simulator, which sends every call at once and once.
+pub fn simulated(simulator: &huntress_simulator::Simulator) -> ClientBuilder {
+    let credentials = simulator.credentials();
+    builder(&simulator.base_url())
+        .credentials(Credentials::new(&credentials.key, &credentials.secret))
 }
