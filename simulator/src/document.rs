@@ -310,7 +310,7 @@ impl Body {
     }
 }
 
-/// `nullable` of OpenAPI 3.0 as JSON Schema says it.
+/// `nullable` and the integer formats of OpenAPI 3.0 as JSON Schema says them.
 fn json_schema(schema: &Value) -> Value {
     match schema {
         Value::Array(items) => items.iter().map(json_schema).collect(),
@@ -318,7 +318,19 @@ fn json_schema(schema: &Value) -> Value {
             let fields = fields
                 .iter()
                 .map(|(key, value)| (key.clone(), json_schema(value)));
-            let schema = Value::Object(fields.collect());
+            let mut schema = Value::Object(fields.collect());
+            let range = match schema["format"].as_str() {
+                Some("int32") => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
+                Some("int64") => Some((i64::MIN, i64::MAX)),
+                _ => None,
+            };
+            if let Some((minimum, maximum)) = range {
+                for (key, bound) in [("minimum", minimum), ("maximum", maximum)] {
+                    if schema.get(key).is_none() {
+                        schema[key] = json!(bound);
+                    }
+                }
+            }
             if schema["nullable"] == true {
                 return json!({"anyOf": [{"type": "null"}, schema]});
             }

@@ -19,7 +19,6 @@ pub(crate) type Query = Vec<(String, String)>;
 /// Answers a GET.
 pub(crate) fn read(world: &World, found: &Match, query: &Query) -> Result<Value, Refusal> {
     let Match { operation, ids, .. } = found;
-    check(operation, query)?;
     let not_found = || Refusal::new(StatusCode::NOT_FOUND, "Not found");
     match &operation.answer {
         Answer::Page { key, .. } => page(world, operation, ids, query, key)?.ok_or_else(not_found),
@@ -55,8 +54,14 @@ fn wanted<'q>(query: &'q Query, parameter: &Parameter) -> Vec<&'q str> {
     }
 }
 
-/// Refuses parameters that are not what the document says.
-fn check(operation: &Operation, query: &Query) -> Result<(), Refusal> {
+/// Refuses parameters that are not what the document says, and those that it does not
+/// know: a filter with a typing error must not answer everything.
+pub(crate) fn check(operation: &Operation, query: &Query) -> Result<(), Refusal> {
+    let known = |name: &str| operation.parameters.iter().any(|known| known.name == name);
+    if let Some((name, _)) = query.iter().find(|(name, _)| !known(name)) {
+        let why = format!("{name} is not a parameter of {}", operation.id);
+        return refuse(StatusCode::BAD_REQUEST, why);
+    }
     for parameter in &operation.parameters {
         for value in wanted(query, parameter) {
             if let Err(why) = parameter.kind.check(value) {

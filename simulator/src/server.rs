@@ -259,10 +259,11 @@ impl Api {
         let world = worlds
             .entry(account_id)
             .or_insert_with(|| world(account_id));
+        let query: Query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect();
+        reading::check(operation, &query)?;
         if operation.method == Method::GET {
-            let query: Query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
-                .into_owned()
-                .collect();
             let mut body = reading::read(world, found, &query)?;
             if operation.id == "get_actor" && !key.is_reseller() {
                 body["reseller"] = Value::Null;

@@ -303,7 +303,7 @@ impl World {
     fn id(&self, list: &str, parents: &[i64], number: usize) -> i64 {
         let number = number as i64;
         if let Some(parent) = parents.first() {
-            return parent * 100 + number;
+            return parent.saturating_mul(100).saturating_add(number);
         }
         if list == ACCOUNTS {
             return number + 1;

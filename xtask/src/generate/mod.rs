@@ -6,7 +6,8 @@
 //! 2. [`mirror`] — the operations under `/v1/accounts/{account_id}` are folded
 //! 3. [`overlay`], stage `corrections`
 //! 4. [`types`] — ill-typed schemas are repaired from the shapes of their examples
-//! 5. [`security`] — the scheme that is named is the one that is declared
+//! 5. [`security`] — the scheme that is named is the one that is declared; [`statuses`] —
+//!    what any operation may answer
 //! 6. [`overlay`], stage `names`
 //! 7. [`names`], [`hoist`]: operations are named, inline objects and enums become components
 //! 8. [`tolerant`] — responses become tolerant, requests stay strict
@@ -21,6 +22,7 @@ pub mod mirror;
 pub mod names;
 pub mod overlay;
 pub mod security;
+pub mod statuses;
 pub mod tolerant;
 pub mod types;
 pub mod walk;
@@ -64,6 +66,7 @@ pub fn generate(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
     overlay::apply(overlays, Stage::Corrections, &mut document)?;
     types::repair(&mut document, &mut warnings)?;
     security::repair(&mut document)?;
+    statuses::complete(&mut document)?;
     overlay::apply(overlays, Stage::Names, &mut document)?;
     names::operations(&mut document)?;
     hoist::hoist(&mut document, &mut warnings)?;
