@@ -1,12 +1,20 @@
 //! Plausible values for the fields of a component, by name and type.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use fastrand::Rng;
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::document::component;
+
+/// Formats into a `String`, which cannot fail.
+macro_rules! put {
+    ($out:expr, $($format:tt)*) => {
+        write!($out, $($format)*).expect("a String takes all")
+    };
+}
 
 const CITIES: [&str; 8] = [
     "Alder", "Birch", "Cedar", "Elm", "Hazel", "Juniper", "Maple", "Rowan",
@@ -29,13 +37,19 @@ const DAY: i64 = 24 * 60 * 60;
 
 /// How to make an object of each component; worked out once.
 #[derive(Default)]
-pub(crate) struct Plans(HashMap<String, Vec<(String, Maker)>>);
+pub(crate) struct Plans(HashMap<String, Vec<Field>>);
+
+struct Field {
+    name: String,
+    maker: Maker,
+}
 
 /// How to make the value of a field.
 enum Maker {
     Created,
     Updated,
-    OneOf(Vec<Value>),
+    /// One of these JSON texts.
+    OneOf(Vec<String>),
     Object(String),
     Boolean,
     Integer,
@@ -62,7 +76,10 @@ impl Plans {
                     "updated_at" => Maker::Updated,
                     _ => Maker::of(schemas, field, property),
                 };
-                (field.clone(), maker)
+                Field {
+                    name: field.clone(),
+                    maker,
+                }
             });
             (name.clone(), fields.collect())
         });
@@ -75,7 +92,7 @@ impl Maker {
         if let Some(name) = component(schema) {
             let schema = &schemas[&name];
             if let Some(values) = schema["enum"].as_array() {
-                return Self::OneOf(values.clone());
+                return Self::OneOf(values.iter().map(Value::to_string).collect());
             }
             return match schema["oneOf"].as_array() {
                 Some(one_of) => Self::of(schemas, field, &one_of[0]),
@@ -100,7 +117,8 @@ impl Maker {
     }
 }
 
-/// Makes objects of the document's components.
+/// Makes objects of the document's components, as JSON text: a page of 500 agents must
+/// not cost more than decoding it.
 pub(crate) struct Values<'a> {
     plans: &'a Plans,
     rng: Rng,
@@ -120,47 +138,77 @@ impl<'a> Values<'a> {
     }
 
     /// One object of a component.
-    pub(crate) fn object(&mut self, name: &str) -> Value {
+    pub(crate) fn object(&mut self, component: &str) -> Value {
+        let mut text = String::new();
+        self.write_object(component, &[], &mut text);
+        serde_json::from_str(&text).expect("what is written here is JSON")
+    }
+
+    /// The text of one object of a component, with these fields as they are given in JSON.
+    pub(crate) fn write_object(
+        &mut self,
+        component: &str,
+        given: &[(&str, String)],
+        out: &mut String,
+    ) {
         let plans = self.plans;
-        let fields = plans.0.get(name).map_or(&[][..], Vec::as_slice);
+        let fields = plans.0.get(component).map_or(&[][..], Vec::as_slice);
         let created = self.rng.i64(30..900);
-        let mut object = Map::with_capacity(fields.len());
-        for (field, maker) in fields {
-            let value = match maker {
-                Maker::Created => json!(moment(created * DAY)),
-                Maker::Updated => json!(moment(self.rng.i64(0..created) * DAY)),
-                maker => self.value(name, field, maker),
-            };
-            object.insert(field.clone(), value);
+        out.push('{');
+        for (place, Field { name, maker }) in fields.iter().enumerate() {
+            if place > 0 {
+                out.push(',');
+            }
+            out.push('"');
+            out.push_str(name);
+            out.push_str("\":");
+            if let Some((_, json)) = given.iter().find(|(given, _)| given == name) {
+                out.push_str(json);
+                continue;
+            }
+            match maker {
+                Maker::Created => write_moment(created * DAY, out),
+                Maker::Updated => write_moment(self.rng.i64(0..created) * DAY, out),
+                maker => self.write(component, name, maker, out),
+            }
         }
-        Value::Object(object)
+        out.push('}');
     }
 
-    fn value(&mut self, owner: &str, field: &str, maker: &Maker) -> Value {
+    fn write(&mut self, owner: &str, field: &str, maker: &Maker, out: &mut String) {
         match maker {
-            Maker::OneOf(values) => self.pick(values).clone(),
-            Maker::Object(name) => self.object(name),
-            Maker::Boolean => json!(self.rng.bool()),
-            Maker::Integer => self.integer(field),
-            Maker::Number => json!(f64::from(self.rng.i32(100..9000)) / 100.0),
+            Maker::OneOf(values) => {
+                let value: &String = self.pick(values);
+                out.push_str(value);
+            }
+            Maker::Object(name) => self.write_object(name, &[], out),
+            Maker::Boolean => out.push_str(if self.rng.bool() { "true" } else { "false" }),
+            Maker::Integer => put!(out, "{}", self.integer(field)),
+            Maker::Number => put!(out, "{}", f64::from(self.rng.i32(100..9000)) / 100.0),
             Maker::List(singular, item) => {
-                let count = self.rng.usize(1..4);
-                (0..count)
-                    .map(|_| self.value(owner, singular, item))
-                    .collect()
+                for place in 0..self.rng.usize(1..4) {
+                    out.push(if place == 0 { '[' } else { ',' });
+                    self.write(owner, singular, item, out);
+                }
+                out.push(']');
             }
-            Maker::Map { of_numbers } => self.map(owner, field, *of_numbers),
+            Maker::Map { of_numbers } => self.write_map(owner, field, *of_numbers, out),
             Maker::Created | Maker::Updated | Maker::Moment => {
-                json!(moment(self.rng.i64(0..30 * DAY)))
+                write_moment(self.rng.i64(0..30 * DAY), out);
             }
-            Maker::Text => json!(self.text(owner, field)),
+            // None of them has a character that JSON escapes.
+            Maker::Text => put!(out, "\"{}\"", self.text(owner, field)),
         }
     }
 
-    fn map(&mut self, owner: &str, field: &str, of_numbers: bool) -> Value {
+    fn write_map(&mut self, owner: &str, field: &str, of_numbers: bool, out: &mut String) {
         if !of_numbers {
             let (host, user) = (self.hostname(), self.email());
-            return json!({"hostname": host, "username": user, "summary": format!("{field} of a made-up {owner}")});
+            put!(
+                out,
+                r#"{{"hostname":"{host}","username":"{user}","summary":"{field} of a made-up {owner}"}}"#
+            );
+            return;
         }
         let keys: &[&str] = match field {
             name if name.contains("severity") => &["low", "high", "critical"],
@@ -170,21 +218,23 @@ impl<'a> Values<'a> {
             name if name.contains("license") => &["Business Basic", "Business Premium"],
             _ => &["edr", "itdr", "siem"],
         };
-        keys.iter()
-            .map(|key| ((*key).to_owned(), json!(self.rng.i64(0..60))))
-            .collect()
+        for (place, key) in keys.iter().enumerate() {
+            let start = if place == 0 { '{' } else { ',' };
+            put!(out, r#"{start}"{key}":{}"#, self.rng.i64(0..60));
+        }
+        out.push('}');
     }
 
-    fn integer(&mut self, field: &str) -> Value {
+    fn integer(&mut self, field: &str) -> i64 {
         let range = match field {
             "id" => 1..9_999_999,
-            "port" => return json!(*self.pick(&[22, 25, 80, 443, 3389, 8443])),
+            "port" => return *self.pick(&[22, 25, 80, 443, 3389, 8443]),
             "amount" => 5_000..900_000,
             "quantity" | "minimum" | "maximum" => 50..500,
             "os_major" => 10..15,
             _ => 0..120,
         };
-        json!(self.rng.i64(range))
+        self.rng.i64(range)
     }
 
     fn text(&mut self, owner: &str, field: &str) -> String {
@@ -267,6 +317,10 @@ impl<'a> Values<'a> {
     fn pick<'v, T>(&mut self, values: &'v [T]) -> &'v T {
         &values[self.rng.usize(..values.len())]
     }
+}
+
+fn write_moment(seconds_ago: i64, out: &mut String) {
+    put!(out, "\"{}\"", moment(seconds_ago));
 }
 
 /// So many seconds before now.

@@ -106,6 +106,47 @@ pub(crate) struct Scan<'a> {
     pub(crate) limit: usize,
 }
 
+/// A row on its way out.
+pub(crate) enum Row {
+    Text(String),
+    Value(Value),
+}
+
+impl Row {
+    pub(crate) fn text(&self) -> std::borrow::Cow<'_, str> {
+        match self {
+            Self::Text(text) => text.into(),
+            Self::Value(value) => value.to_string().into(),
+        }
+    }
+
+    pub(crate) fn into_value(self) -> Value {
+        match self {
+            Self::Text(text) => serde_json::from_str(&text).expect("a row is JSON"),
+            Self::Value(value) => value,
+        }
+    }
+}
+
+/// What a scan looks for.
+pub(crate) struct Filter<A, R> {
+    /// What can be told of an agent before it is made.
+    pub(crate) agent: A,
+    /// Whether that is all there is to tell.
+    pub(crate) agent_tells_all: bool,
+    /// Any row.
+    pub(crate) row: R,
+}
+
+/// Takes all.
+pub(crate) fn everything() -> Filter<impl Fn(&AgentFacts) -> bool, impl Fn(&Value) -> bool> {
+    Filter {
+        agent: |_: &AgentFacts| true,
+        agent_tells_all: true,
+        row: |_: &Value| true,
+    }
+}
+
 /// What is known of an agent without making it.
 pub(crate) struct AgentFacts {
     organization: usize,
@@ -200,9 +241,8 @@ impl World {
         list: &str,
         parents: &[i64],
         scan: &Scan,
-        promising: impl Fn(&AgentFacts) -> bool,
-        wanted: impl Fn(&Value) -> bool,
-    ) -> Option<Vec<Value>> {
+        filter: &Filter<impl Fn(&AgentFacts) -> bool, impl Fn(&Value) -> bool>,
+    ) -> Option<Vec<Row>> {
         let size = self.size(list, parents)?;
         let no_changes = BTreeMap::new();
         let changes = self.changed(list, parents).unwrap_or(&no_changes);
@@ -231,17 +271,29 @@ impl World {
             let row = if made_first {
                 let (place, (_, id)) = made.next();
                 let number = number_at(place);
-                let hopeless = list == AGENTS && !promising(&self.agent_facts(number));
-                if changes.contains_key(&id) || hopeless {
+                if changes.contains_key(&id) {
                     continue;
                 }
-                self.made(list, parents, number)
+                if list == AGENTS {
+                    let facts = self.agent_facts(number);
+                    if !(filter.agent)(&facts) {
+                        continue;
+                    }
+                    let text = self.agent_text(number, &facts);
+                    if filter.agent_tells_all {
+                        rows.push(Row::Text(text));
+                        continue;
+                    }
+                    Row::Text(text).into_value()
+                } else {
+                    self.made(list, parents, number)
+                }
             } else {
                 let (_, (_, id)) = altered.next();
                 self.row(list, parents, id)?
             };
-            if wanted(&row) {
-                rows.push(row);
+            if (filter.row)(&row) {
+                rows.push(Row::Value(row));
             }
         }
         Some(rows)
@@ -335,14 +387,59 @@ impl World {
             Some(component) => component,
             None => return self.made_below(list, parents, number),
         };
+        if list == AGENTS {
+            let text = self.agent_text(number, &self.agent_facts(number));
+            return Row::Text(text).into_value();
+        }
         let seed = self.rng(list, number as u64).u64(..);
         let mut values = Values::new(&self.document.plans, seed);
         let mut item = values.object(component);
         if item.get("id").is_some() {
             item["id"] = json!(self.id(list, parents, number));
         }
-        self.relate(&mut item, list, number, &mut values);
+        self.relate(&mut item, list, number);
         self.counted(list, item)
+    }
+
+    /// The JSON of an agent as it was made.
+    fn agent_text(&self, number: usize, facts: &AgentFacts) -> String {
+        let seed = self.rng(AGENTS, number as u64).u64(..);
+        let mut values = Values::new(&self.document.plans, seed);
+        let firewall = if values.below(12) == 0 {
+            "Disabled"
+        } else {
+            "Enabled"
+        };
+        let windows = facts.platform == "windows";
+        let arch = if facts.platform == "darwin" {
+            "arm64"
+        } else {
+            "x86_64"
+        };
+        let text = |text: &str| format!("\"{text}\"");
+        let on_windows = |json: &str| if windows { json } else { "null" }.to_owned();
+        let given = [
+            ("id", self.id(AGENTS, &[], number).to_string()),
+            ("account_id", self.account_id.to_string()),
+            ("organization_id", self.organization_id(facts).to_string()),
+            ("platform", text(facts.platform)),
+            ("os", text(facts.os)),
+            ("arch", text(arch)),
+            ("hostname", text(&facts.hostname)),
+            ("firewall_status", text(firewall)),
+            ("created_at", text(&values::moment(facts.created))),
+            ("updated_at", text(&values::moment(facts.updated))),
+            ("defender_status", on_windows(r#""Healthy""#)),
+            ("defender_substatus", on_windows(r#""Up to date""#)),
+            ("defender_policy_status", on_windows(r#""Compliant""#)),
+            ("service_pack_major", on_windows("0")),
+            ("service_pack_minor", on_windows("0")),
+            ("win_build_number", on_windows("0")),
+        ];
+        let component = self.document.lists.get(AGENTS);
+        let mut out = String::with_capacity(1_200);
+        values.write_object(component.map_or("", String::as_str), &given, &mut out);
+        out
     }
 
     fn made_below(&self, list: &str, parents: &[i64], number: usize) -> Value {
@@ -428,7 +525,7 @@ impl World {
     }
 
     /// Makes an item point to things that exist.
-    fn relate(&self, item: &mut Value, list: &str, number: usize, values: &mut Values) {
+    fn relate(&self, item: &mut Value, list: &str, number: usize) {
         let mut organization = number % self.sizes.organizations.max(1);
         match list {
             ACCOUNTS => {
@@ -439,11 +536,6 @@ impl World {
                 let name = values::company(number);
                 item["key"] = json!(name.to_lowercase().replace(' ', "-"));
                 item["name"] = json!(name);
-            }
-            AGENTS => {
-                let facts = self.agent_facts(number);
-                organization = facts.organization;
-                equip(item, &facts, values);
             }
             INCIDENTS => {
                 organization = self.organization_of_incident(number);
@@ -626,49 +718,6 @@ impl<F: Fn(usize) -> (Key, i64)> Walk<F> {
             self.left.start - 1
         };
         (place, (self.key_at)(place))
-    }
-}
-
-/// Makes an endpoint's fields agree with its platform.
-fn equip(agent: &mut Value, facts: &AgentFacts, values: &mut Values) {
-    let platform = facts.platform;
-    agent["platform"] = json!(platform);
-    agent["os"] = json!(facts.os);
-    agent["arch"] = json!(if platform == "darwin" {
-        "arm64"
-    } else {
-        "x86_64"
-    });
-    agent["hostname"] = json!(facts.hostname);
-    agent["created_at"] = json!(values::moment(facts.created));
-    agent["updated_at"] = json!(values::moment(facts.updated));
-    agent["firewall_status"] = json!(if values.below(12) == 0 {
-        "Disabled"
-    } else {
-        "Enabled"
-    });
-    let defender = [
-        ("defender_status", "Healthy"),
-        ("defender_substatus", "Up to date"),
-        ("defender_policy_status", "Compliant"),
-    ];
-    for (key, healthy) in defender {
-        agent[key] = if platform == "windows" {
-            json!(healthy)
-        } else {
-            Value::Null
-        };
-    }
-    for key in [
-        "service_pack_major",
-        "service_pack_minor",
-        "win_build_number",
-    ] {
-        agent[key] = if platform == "windows" {
-            json!(0)
-        } else {
-            Value::Null
-        };
     }
 }
 

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use crate::document::{Match, Operation};
 use crate::refusal::{Refusal, refuse};
-use crate::world::{ACCOUNTS, AGENTS, INCIDENTS, ORGANIZATIONS, Scan, World};
+use crate::world::{
+    ACCOUNTS, AGENTS, AgentFacts, Filter, INCIDENTS, ORGANIZATIONS, Row, Scan, World, everything,
+};
 
 const SUBSCRIPTIONS: &str = "/v1/reseller/subscriptions";
 const RULES: &str = "/v1/unwanted_access_rules";
@@ -148,7 +150,12 @@ fn taken(world: &World, list: &str, field: &str, value: &Value, id: i64) -> bool
         limit: 1,
     };
     let same = |row: &Value| row[field] == *value && row["id"] != id;
-    let rows = world.scan(list, &[], &one, |_| true, same);
+    let filter = Filter {
+        agent: |_: &AgentFacts| true,
+        agent_tells_all: false,
+        row: same,
+    };
+    let rows = world.scan(list, &[], &one, &filter);
     !value.is_null() && rows.is_some_and(|rows| !rows.is_empty())
 }
 
@@ -437,7 +444,12 @@ fn create_rule(world: &mut World, body: &Value) -> Answer {
             after: None,
             limit: 1,
         };
-        let rows = world.scan(RULES, &[], &any, |_| true, exists);
+        let filter = Filter {
+            agent: |_: &AgentFacts| true,
+            agent_tells_all: false,
+            row: exists,
+        };
+        let rows = world.scan(RULES, &[], &any, &filter);
         if rows.is_some_and(|rows| !rows.is_empty()) {
             return unprocessable("such a rule exists already");
         }
@@ -519,8 +531,9 @@ fn remediations(world: &World, incident: i64) -> Vec<Value> {
         after: None,
         limit: usize::MAX,
     };
-    let rows = world.scan(REMEDIATIONS, &[incident], &all, |_| true, |_| true);
-    rows.unwrap_or_default()
+    let rows = world.scan(REMEDIATIONS, &[incident], &all, &everything());
+    let rows = rows.unwrap_or_default().into_iter();
+    rows.map(Row::into_value).collect()
 }
 
 fn sent_incident(world: &World, id: i64) -> Answer {
