@@ -21,6 +21,7 @@ mod control;
 mod document;
 mod faults;
 mod keys;
+mod oddities;
 mod quota;
 mod reading;
 mod refusal;
@@ -72,6 +73,7 @@ struct Options {
     retry_after: RetryAfter,
     quota_headers: bool,
     siem: bool,
+    odd_shapes: f64,
     reaction: Duration,
     faults: Vec<Fault>,
     verbose: bool,
@@ -126,6 +128,7 @@ impl Simulator {
                 retry_after: RetryAfter::None,
                 quota_headers: false,
                 siem: true,
+                odd_shapes: 0.0,
                 reaction: Duration::from_secs(2),
                 faults: Vec::new(),
                 verbose: false,
@@ -254,6 +257,14 @@ impl SimulatorBuilder {
     /// Whether the account has SIEM queries; it has by default.
     pub fn siem(mut self, available: bool) -> Self {
         self.options.siem = available;
+        self
+    }
+
+    /// The share of records, from 0.0 to 1.0, that come in odd shapes the API is known to
+    /// send: dates in other spellings, lists as maps, ids as text, values that no document
+    /// has, absent keys. 0 by default.
+    pub fn odd_shapes(mut self, rate: f64) -> Self {
+        self.options.odd_shapes = rate;
         self
     }
 

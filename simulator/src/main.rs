@@ -115,6 +115,14 @@ struct Arguments {
     /// Answer SIEM queries with 404, as an account without the feature.
     #[arg(long, env = "HUNTRESS_SIMULATOR_NO_SIEM")]
     no_siem: bool,
+    /// The share of records, from 0.0 to 1.0, in odd shapes the API is known to send.
+    #[arg(
+        long,
+        env = "HUNTRESS_SIMULATOR_ODD_SHAPES",
+        value_name = "RATE",
+        default_value_t = 0.0
+    )]
+    odd_shapes: f64,
     /// How long a host takes to be isolated or released, in milliseconds.
     #[arg(
         long,
@@ -170,6 +178,7 @@ async fn main() -> std::io::Result<()> {
         })
         .quota_headers(arguments.quota_headers)
         .siem(!arguments.no_siem)
+        .odd_shapes(arguments.odd_shapes)
         .reaction(Duration::from_millis(arguments.reaction))
         .verbose(arguments.verbose);
     for fault in arguments.fault {

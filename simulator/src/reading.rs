@@ -17,11 +17,19 @@ const PAGING: [&str; 4] = ["limit", "page_token", "sort_field", "sort_direction"
 pub(crate) type Query = Vec<(String, String)>;
 
 /// Answers a GET, with JSON.
-pub(crate) fn read(world: &World, found: &Match, query: &Query) -> Result<String, Refusal> {
+pub(crate) fn read(
+    world: &World,
+    found: &Match,
+    query: &Query,
+    odd: Option<&dyn Fn(&mut Value)>,
+) -> Result<String, Refusal> {
     let Match { operation, ids, .. } = found;
     let not_found = || Refusal::new(StatusCode::NOT_FOUND, "Not found");
     match &operation.answer {
-        Answer::Page { key, .. } => page(world, operation, ids, query, key)?.ok_or_else(not_found),
+        Answer::Page { key, .. } => {
+            let page = page(world, operation, ids, query, key, odd)?;
+            page.ok_or_else(not_found)
+        }
         Answer::List { key, .. } => {
             let all = Scan {
                 sort_field: "id",
@@ -35,7 +43,10 @@ pub(crate) fn read(world: &World, found: &Match, query: &Query) -> Result<String
             Ok(json!({ key: rows }).to_string())
         }
         _ => {
-            let resource = world.resource(operation, ids).ok_or_else(not_found)?;
+            let mut resource = world.resource(operation, ids).ok_or_else(not_found)?;
+            if let Some(odd) = odd {
+                odd(&mut resource);
+            }
             Ok(operation.answer.wrap(resource).to_string())
         }
     }
@@ -81,6 +92,7 @@ fn page(
     parents: &[i64],
     query: &Query,
     key: &str,
+    odd: Option<&dyn Fn(&mut Value)>,
 ) -> Result<Option<String>, Refusal> {
     let get = |name| values(query, name).last().copied();
     let limit = get("limit").map_or(DEFAULT_LIMIT, |limit| limit.parse().expect("checked"));
@@ -139,6 +151,14 @@ fn page(
         let token = token(&order, &Key::of(&last, sort_field), &last["id"]);
         pagination["next_page_token"] = json!(token);
         rows.push(Row::Value(last));
+    }
+    if let Some(odd) = odd {
+        let oddly = |row: Row| {
+            let mut row = row.into_value();
+            odd(&mut row);
+            Row::Value(row)
+        };
+        rows = rows.into_iter().map(oddly).collect();
     }
     let size = rows.first().map_or(0, |row| row.text().len() + 64);
     let mut page = String::with_capacity(size * rows.len() + 256);

@@ -28,7 +28,7 @@ use crate::quota::Quota;
 use crate::reading::{self, Query};
 use crate::refusal::{Refusal, refuse};
 use crate::world::{ACCOUNTS, Sizes, World};
-use crate::{Options, RetryAfter, Write, siem, writing};
+use crate::{Options, RetryAfter, Write, oddities, siem, writing};
 
 /// The account whose world the keys belong to.
 pub(crate) const HOME: i64 = 1;
@@ -264,7 +264,10 @@ impl Api {
             .collect();
         reading::check(operation, &query)?;
         if operation.method == Method::GET {
-            let mut body = reading::read(world, found, &query)?;
+            let (rate, seed) = (self.options.odd_shapes, self.options.seed);
+            let odd = |row: &mut Value| oddities::apply(row, rate, seed);
+            let odd: Option<&dyn Fn(&mut Value)> = if rate > 0.0 { Some(&odd) } else { None };
+            let mut body = reading::read(world, found, &query, odd)?;
             if operation.id == "get_actor" && !key.is_reseller() {
                 let mut actor: Value = serde_json::from_str(&body).expect("our own JSON");
                 actor["reseller"] = Value::Null;
