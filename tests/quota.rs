@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use futures::TryStreamExt as _;
 use futures::future::join_all;
-use huntress::{Client, Credentials, RateLimiter};
+use huntress::{Client, Credentials, RateLimiter, types};
 use huntress_simulator::Simulator;
 use serde_json::json;
 
@@ -76,6 +76,39 @@ async fn two_programs_that_know_nothing_of_each_other_both_get_through() {
     assert_eq!(taken, 2 * 4 * 17);
     assert!(arrivals.refused > 0, "they did not meet");
     assert!(arrivals.refused < taken / 2, "{arrivals:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_stream_shares_the_quota_with_other_calls_and_nobody_is_refused() {
+    const AGENTS: usize = 50_000;
+    let (limit, window) = (60, Duration::from_millis(500));
+    let builder = Simulator::builder().agents(AGENTS).quota(limit, window);
+    let simulator = builder.start().await.unwrap();
+    let limiter = RateLimiter::new(limit, window);
+    let (client, other) = (client(&simulator, &limiter), client(&simulator, &limiter));
+    let others = tokio::spawn(async move {
+        let mut calls = 0;
+        loop {
+            other.get_account().send().await.unwrap();
+            let body = types::CreateOrganization::builder().name("Acme");
+            let body = body.key(format!("acme-{calls}"));
+            other.create_organization().body(body).send().await.unwrap();
+            calls += 2;
+            if calls == 60 {
+                return calls;
+            }
+        }
+    });
+    let ids = client.list_agents().stream().read_ahead();
+    let ids: HashSet<i64> = ids.map_ok(|agent| agent.id).try_collect().await.unwrap();
+    assert_eq!(ids.len(), AGENTS);
+    let calls = others.await.unwrap();
+    let arrivals = simulator.arrivals();
+    assert_eq!(
+        (arrivals.total, arrivals.refused),
+        (AGENTS / 500 + calls, 0)
+    );
+    assert_eq!(simulator.writes().len(), calls / 2);
 }
 
 #[tokio::test]

@@ -1,21 +1,4 @@
-//! The Huntress REST API on loopback.
-//!
-//! There is no sandbox for this API; this is one. It reads the same OpenAPI document as
-//! the `huntress` crate, but none of its code: two independent readers of one document.
-//!
-//! ```
-//! # #[tokio::main]
-//! # async fn main() -> std::io::Result<()> {
-//! let simulator = huntress_simulator::Simulator::start().await?;
-//! println!("{} {:?}", simulator.base_url(), simulator.credentials().key);
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! Every operation of the document answers, those of managed accounts included, from
-//! made-up data that is the same on every start. Writes change it, and are refused where
-//! the API would refuse them. An account has a quota of requests, counted exactly as they
-//! arrive; what is over it answers 429. It misbehaves on demand: see [`Fault`].
+#![doc = include_str!("../README.md")]
 
 mod control;
 mod document;

@@ -186,17 +186,18 @@ async fn main() -> std::io::Result<()> {
     }
     let simulator = builder.start().await?;
     let (url, credentials) = (simulator.base_url(), simulator.credentials());
-    let mut out = std::io::stdout().lock();
-    if arguments.json {
+    let told = if arguments.json {
         let line = serde_json::json!({
             "url": url, "key": credentials.key, "secret": credentials.secret,
         });
-        writeln!(out, "{line}")?;
+        format!("{line}\n")
     } else {
-        writeln!(out, "HUNTRESS_BASE_URL={url}")?;
-        writeln!(out, "HUNTRESS_API_KEY={}", credentials.key)?;
-        writeln!(out, "HUNTRESS_API_SECRET={}", credentials.secret)?;
-    }
+        let (key, secret) = (&credentials.key, &credentials.secret);
+        format!("HUNTRESS_BASE_URL={url}\nHUNTRESS_API_KEY={key}\nHUNTRESS_API_SECRET={secret}\n")
+    };
+    // At once: a script may stop to listen after the first line.
+    let mut out = std::io::stdout().lock();
+    out.write_all(told.as_bytes())?;
     out.flush()?;
     tokio::signal::ctrl_c().await
 }

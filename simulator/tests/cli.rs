@@ -1,0 +1,91 @@
+//! The program, as a script in any language uses it.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_huntress-simulator"))
+}
+
+/// A running one, killed at the end.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts it and returns its first line.
+fn start(command: &mut Command) -> (Running, String) {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let out = child.stdout.take().unwrap();
+    let running = Running(child);
+    let mut line = String::new();
+    BufReader::new(out).read_line(&mut line).unwrap();
+    (running, line)
+}
+
+/// The whole answer to a GET, without any HTTP client.
+fn get(url: &str, path: &str, basic: &str) -> String {
+    let mut connection = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Basic {basic}\r\nconnection: close\r\n\r\n"
+    );
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// `hk_simulator:hs_simulator`
+const KEY: &str = "aGtfc2ltdWxhdG9yOmhzX3NpbXVsYXRvcg==";
+
+#[test]
+fn one_line_of_json_tells_a_script_how_to_reach_it() {
+    let (_running, line) = start(program().args(["--json", "--agents", "3", "--quota", "2"]));
+    let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(
+        (&told["key"], &told["secret"]),
+        (&"hk_simulator".into(), &"hs_simulator".into())
+    );
+    let url = told["url"].as_str().unwrap();
+    let agents = get(url, "/v1/agents?limit=2", KEY);
+    assert!(agents.starts_with("HTTP/1.1 200"), "{agents}");
+    assert!(agents.contains("next_page_token"), "{agents}");
+    assert!(get(url, "/v1/agents", "wrong").starts_with("HTTP/1.1 401"));
+    assert!(get(url, "/v1/agents", KEY).starts_with("HTTP/1.1 200"));
+    assert!(get(url, "/v1/agents", KEY).starts_with("HTTP/1.1 429"));
+}
+
+#[test]
+fn a_shell_can_read_it_and_the_environment_sets_it() {
+    let mut command = program();
+    command.env("HUNTRESS_SIMULATOR_RETRY_AFTER", "seconds");
+    command.env("HUNTRESS_SIMULATOR_QUOTA", "1");
+    let (_running, line) = start(&mut command);
+    let url = line.trim().strip_prefix("HUNTRESS_BASE_URL=").unwrap();
+    get(url, "/v1/account", KEY);
+    assert!(get(url, "/v1/account", KEY).contains("retry-after: "));
+}
+
+#[test]
+fn a_fault_comes_from_the_command_line_and_a_wrong_one_is_refused() {
+    let fault = r#"{"kind":{"status":503},"operations":["get_account"]}"#;
+    let (_running, line) = start(program().args(["--json", "--fault", fault]));
+    let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let url = told["url"].as_str().unwrap();
+    assert!(get(url, "/v1/actor", KEY).starts_with("HTTP/1.1 200"));
+    assert!(get(url, "/v1/account", KEY).starts_with("HTTP/1.1 503"));
+    assert!(get(url, "/v1/account", KEY).starts_with("HTTP/1.1 200"));
+
+    let refused = program()
+        .args(["--fault", r#"{"kind":"never"}"#])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    let why = String::from_utf8(refused.stderr).unwrap();
+    assert!(why.contains("unknown variant `never`"), "{why}");
+}
