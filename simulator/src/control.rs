@@ -2,7 +2,7 @@
 //!
 //! | request | does |
 //! |---|---|
-//! | `GET /_simulator` | tells arrivals, refusals and the number of writes |
+//! | `GET /_simulator` | tells arrivals, refusals, writes, and what each operation answered |
 //! | `GET /_simulator/writes` | the writes that arrived, in order |
 //! | `POST /_simulator/faults` | adds a fault, in JSON |
 //! | `DELETE /_simulator/faults` | takes all faults away |
@@ -38,6 +38,7 @@ pub(crate) fn answer(
             let writes = api.writes().len();
             let statistics = json!({
                 "arrivals": arrivals.total, "refused": arrivals.refused, "writes": writes,
+                "answered": api.answered(),
             });
             axum::Json(statistics).into_response()
         }

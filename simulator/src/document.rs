@@ -30,6 +30,8 @@ pub(crate) struct Operation {
     pub(crate) method: Method,
     /// As in the document, without the account scope.
     pub(crate) path: String,
+    /// Method and path, with the account scope.
+    pub(crate) place: String,
     segments: Vec<String>,
     /// Whether this is the operation of a managed account.
     pub(crate) scoped: bool,
@@ -159,6 +161,7 @@ impl Operation {
                 .to_owned(),
             method: method.to_uppercase().parse().expect("a method"),
             segments: full.split('/').map(str::to_owned).collect(),
+            place: format!("{} {full}", method.to_uppercase()),
             path: path.to_owned(),
             scoped,
             success: StatusCode::from_u16(success).expect("a status"),

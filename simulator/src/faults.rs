@@ -62,7 +62,8 @@ pub enum FaultKind {
     EndlessToken,
     /// A page that names a URL of another host for the next one.
     ForeignNextPageUrl,
-    /// A gzip body that unpacks to so many bytes of white space around the answer.
+    /// A gzip body that unpacks to so many bytes of white space before the answer; with 0
+    /// it is an honest one.
     GzipBomb(usize),
     /// Fields and enum values that no document has.
     Drift,

@@ -14,6 +14,7 @@ mod values;
 mod world;
 mod writing;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -73,6 +74,10 @@ pub enum RetryAfter {
     /// As an HTTP date.
     Date,
 }
+
+/// How often each operation answered with which status, by method and path as in the
+/// document, such as `GET /v1/accounts/{account_id}/agents`.
+pub type Answered = BTreeMap<String, BTreeMap<u16, usize>>;
 
 /// A write that arrived with the right key, within the quota and with a sound body.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -142,6 +147,11 @@ impl Simulator {
     /// How many requests have arrived so far.
     pub fn arrivals(&self) -> Arrivals {
         self.api.quota.arrivals()
+    }
+
+    /// What each operation has answered so far.
+    pub fn answered(&self) -> Answered {
+        self.api.answered()
     }
 
     /// The writes that have arrived so far, in order.

@@ -28,7 +28,7 @@ use crate::quota::Quota;
 use crate::reading::{self, Query};
 use crate::refusal::{Refusal, refuse};
 use crate::world::{ACCOUNTS, Sizes, World};
-use crate::{Options, RetryAfter, Write, oddities, siem, writing};
+use crate::{Answered, Options, RetryAfter, Write, oddities, siem, writing};
 
 /// The account whose world the keys belong to.
 pub(crate) const HOME: i64 = 1;
@@ -45,6 +45,7 @@ pub(crate) struct Api {
     pub(crate) quota: Quota,
     pub(crate) faults: Faults,
     writes: Mutex<Vec<Write>>,
+    answered: Mutex<Answered>,
 }
 
 /// The connection is closed without an answer.
@@ -96,12 +97,17 @@ impl Api {
             quota: Quota::new(options.limit),
             faults: Faults::new(options.faults.clone(), options.seed),
             writes: Mutex::default(),
+            answered: Mutex::default(),
             options,
         }
     }
 
     pub(crate) fn writes(&self) -> Vec<Write> {
         lock(&self.writes).clone()
+    }
+
+    pub(crate) fn answered(&self) -> Answered {
+        lock(&self.answered).clone()
     }
 
     pub(crate) fn keys(&self) -> &Keys {
@@ -165,6 +171,24 @@ impl Api {
                 return Ok(refusal.into_response());
             }
         };
+        let response = self.respond(key, &found, uri, &body, remaining).await;
+        if let Ok(response) = &response {
+            let mut answered = lock(&self.answered);
+            let statuses = answered.entry(found.operation.place.clone()).or_default();
+            *statuses.entry(response.status().as_u16()).or_default() += 1;
+        }
+        response
+    }
+
+    /// The answer of an operation, with what goes wrong.
+    async fn respond(
+        &self,
+        key: Key,
+        found: &Match<'_>,
+        uri: &Uri,
+        body: &[u8],
+        remaining: usize,
+    ) -> Result<Response<Body>, Closed> {
         let faults = self.faults.strike(&found.operation.id);
         for fault in &faults {
             if let FaultKind::Latency { least, most } = fault {
@@ -174,8 +198,8 @@ impl Api {
         if let Some(response) = faults.iter().find_map(instead) {
             return response;
         }
-        let mut response = match self.carry_out(key, &found, uri, &body) {
-            Ok((status, body)) => spoilt(status, body, &faults, &found),
+        let mut response = match self.carry_out(key, found, uri, body) {
+            Ok((status, body)) => spoilt(status, body, &faults, found),
             Err(refusal) => refusal.into_response(),
         };
         if faults.contains(&FaultKind::CloseAfter) {

@@ -33,7 +33,7 @@ const LAST_NAMES: [&str; 6] = ["Archer", "Baker", "Cooper", "Fisher", "Miller", 
 /// The newest time in the made-up world, so that it is the same on every start:
 /// 2026-06-01T12:00:00Z.
 pub(crate) const NOW: i64 = 1_780_315_200;
-const DAY: i64 = 24 * 60 * 60;
+pub(crate) const DAY: i64 = 24 * 60 * 60;
 
 /// How to make an object of each component; worked out once.
 #[derive(Default)]

@@ -492,10 +492,11 @@ impl World {
             14..=17 => ("darwin", &["macOS 15", "macOS 14"], "MAC"),
             _ => ("linux", &["Ubuntu 24.04", "Debian 12"], "SRV"),
         };
-        let created = rng.i64(30..900 * 24 * 60 * 60);
+        // Before anything else that is known of it.
+        let created = rng.i64(30 * values::DAY..900 * values::DAY);
         AgentFacts {
             created,
-            updated: rng.i64(0..created),
+            updated: rng.i64(0..30 * values::DAY),
             organization,
             platform,
             os: systems[rng.usize(..systems.len())],
@@ -569,6 +570,7 @@ impl World {
             let managed = managed.map(|number| (number % self.sizes.accounts.max(1)) as i64 + 1);
             account["id"] = json!(managed.unwrap_or(self.account_id));
         }
+        in_order(item);
         if self.sizes.organizations == 0 {
             return;
         }
@@ -718,6 +720,33 @@ impl<F: Fn(usize) -> (Key, i64)> Walk<F> {
             self.left.start - 1
         };
         (place, (self.key_at)(place))
+    }
+}
+
+/// The moments in the life of a record, in the order in which they happen.
+const LIFE: [&str; 12] = [
+    "created_at",
+    "effective_date",
+    "starts_at",
+    "sent_at",
+    "investigated_at",
+    "approved_at",
+    "completed_at",
+    "resolved_at",
+    "closed_at",
+    "status_updated_at",
+    "updated_at",
+    "renewal_date",
+];
+
+/// Puts the moments of an item into that order.
+fn in_order(item: &mut Value) {
+    let lived = |item: &Value, key: &&&str| item[**key].is_string();
+    let keys: Vec<_> = LIFE.iter().filter(|key| lived(item, key)).collect();
+    let mut moments: Vec<Value> = keys.iter().map(|key| item[**key].clone()).collect();
+    moments.sort_by(|one, other| one.as_str().cmp(&other.as_str()));
+    for (key, moment) in keys.into_iter().zip(moments) {
+        item[*key] = moment;
     }
 }
 

@@ -203,7 +203,12 @@ fn firewall(world: &mut World, id: i64, reaction: &Reaction, after: Duration) ->
 }
 
 fn create_organization(world: &mut World, body: &Value) -> Answer {
-    let row = create(world, ORGANIZATIONS, "Organization", body);
+    let mut row = create(world, ORGANIZATIONS, "Organization", body);
+    for (key, value) in row.as_object_mut().into_iter().flatten() {
+        if key.ends_with("_count") {
+            *value = json!(0);
+        }
+    }
     check_organization(world, &row)?;
     keep(world, ORGANIZATIONS, row)?;
     // With its counts.

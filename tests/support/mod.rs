@@ -224,3 +224,15 @@ pub fn simulated(simulator: &huntress_simulator::Simulator) -> ClientBuilder {
     builder(&simulator.base_url())
         .credentials(Credentials::new(&credentials.key, &credentials.secret))
 }
+
+/// The operations that have succeeded, by method and path.
+pub fn succeeded(
+    simulator: &huntress_simulator::Simulator,
+    of: impl Fn(&str) -> bool,
+) -> std::collections::BTreeSet<String> {
+    let answered = simulator.answered().into_iter();
+    answered
+        .filter(|(place, statuses)| of(place) && statuses.keys().any(|status| *status < 300))
+        .map(|(place, _)| place)
+        .collect()
+}

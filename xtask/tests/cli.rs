@@ -318,6 +318,32 @@ fn check_shows_a_diff_and_writes_nothing() {
 /// A release with new things of every kind builds without a hand edit; what wants a
 /// person's words is listed, and only `--check` insists on it.
 #[test]
+fn the_simulators_copies_follow() {
+    let root = tempfile::tempdir().unwrap();
+    let (spec, copies) = (root.path().join("spec"), root.path().join("simulator/spec"));
+    fs::create_dir_all(&copies).unwrap();
+    fs::rename(Workspace::new().0.keep(), &spec).unwrap();
+    let xtask = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command
+            .arg("--spec")
+            .arg(&spec)
+            .args(arguments)
+            .output()
+            .unwrap()
+    };
+    assert!(!xtask(&["generate", "--check"]).status.success());
+    assert!(xtask(&["generate"]).status.success());
+    assert!(xtask(&["generate", "--check"]).status.success());
+    fs::write(copies.join("webhooks_doc.json"), "{}").unwrap();
+    let stale = String::from_utf8(xtask(&["generate", "--check"]).stderr).unwrap();
+    assert!(
+        stale.contains("simulator/spec/webhooks_doc.json is stale"),
+        "{stale}"
+    );
+}
+
+#[test]
 fn a_new_release_regenerates_with_warnings_that_check_turns_into_errors() {
     let workspace = Workspace::new();
     let mut contract = workspace.contract();
