@@ -645,6 +645,7 @@ async fn the_quota_is_told_as_it_is_asked_to() {
     ] {
         let builder = Simulator::builder().quota(2, Duration::from_secs(60));
         let builder = builder.quota_headers(true).retry_after(form);
+        let builder = builder.quota_body("Slow down");
         let simulator = builder.start().await.unwrap();
         let client = support::simulated(&simulator).build().unwrap();
         for remaining in ["1", "0"] {
@@ -671,6 +672,7 @@ async fn the_quota_is_told_as_it_is_asked_to() {
                 .ends_with(header.unwrap_or_default()),
             "{told:?}"
         );
+        assert_eq!(refused.text().await.unwrap(), "Slow down");
         let arrivals = simulator.arrivals();
         assert_eq!((arrivals.total, arrivals.refused), (3, 1));
     }

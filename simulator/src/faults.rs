@@ -36,6 +36,9 @@ pub enum FaultKind {
         /// At most; evenly in between.
         most: u64,
     },
+    /// The answer comes late, half of them by more than this many milliseconds, one in a
+    /// hundred by fifty times as much.
+    LongTail(u64),
     /// This status with a JSON error, and nothing is carried out.
     Status(u16),
     /// A proxy's HTML page with this status, and nothing is carried out.
@@ -65,7 +68,7 @@ pub enum FaultKind {
     /// A gzip body that unpacks to so many bytes of white space before the answer; with 0
     /// it is an honest one.
     GzipBomb(usize),
-    /// Fields and enum values that no document has.
+    /// Fields and enum values that no document has, and fields gone that it has.
     Drift,
     /// A page's last one is told by `null`, an empty token, or no `pagination`, in turns.
     OddLastPage,
@@ -168,9 +171,15 @@ impl Faults {
     }
 
     /// How long an answer is kept back.
-    pub(crate) fn latency(&self, least: u64, most: u64) -> Duration {
-        let most = most.max(least);
-        Duration::from_millis(self.lock().random.u64(least..=most))
+    pub(crate) fn latency(&self, fault: &FaultKind) -> Duration {
+        let random = &mut self.lock().random;
+        let milliseconds = match *fault {
+            FaultKind::Latency { least, most } => random.u64(least..=most.max(least)),
+            // Pareto's distribution: twice the chance, half the time.
+            FaultKind::LongTail(median) => (median as f64 / 2.0 / (1.0 - random.f64())) as u64,
+            _ => 0,
+        };
+        Duration::from_millis(milliseconds)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -204,6 +213,27 @@ mod tests {
         assert!((200..300).contains(&struck), "{struck}");
         faults.clear();
         assert_eq!(faults.strike("x"), []);
+    }
+
+    #[test]
+    fn latencies_are_as_they_are_described() {
+        let faults = Faults::new(Vec::new(), 0);
+        let times = |fault: &FaultKind| {
+            let mut times: Vec<_> = (0..2_000)
+                .map(|_| faults.latency(fault).as_millis())
+                .collect();
+            times.sort_unstable();
+            times
+        };
+        let even = times(&FaultKind::Latency {
+            least: 50,
+            most: 800,
+        });
+        assert!(even[0] >= 50 && even[1_999] <= 800);
+        assert!((390..460).contains(&even[1_000]), "{}", even[1_000]);
+        let tail = times(&FaultKind::LongTail(100));
+        assert!((90..110).contains(&tail[1_000]), "{}", tail[1_000]);
+        assert!((3_500..7_000).contains(&tail[1_980]), "{}", tail[1_980]);
     }
 
     #[test]

@@ -56,6 +56,7 @@ struct Options {
     limit: Limit,
     retry_after: RetryAfter,
     quota_headers: bool,
+    quota_body: Option<String>,
     siem: bool,
     odd_shapes: f64,
     reaction: Duration,
@@ -115,6 +116,7 @@ impl Simulator {
                 limit: Limit::default(),
                 retry_after: RetryAfter::None,
                 quota_headers: false,
+                quota_body: None,
                 siem: true,
                 odd_shapes: 0.0,
                 reaction: Duration::from_secs(2),
@@ -238,6 +240,12 @@ impl SimulatorBuilder {
     /// Whether and how a 429 says when to come again; not by default.
     pub fn retry_after(mut self, form: RetryAfter) -> Self {
         self.options.retry_after = form;
+        self
+    }
+
+    /// The body of a 429, as plain text; a JSON error by default.
+    pub fn quota_body(mut self, body: impl Into<String>) -> Self {
+        self.options.quota_body = Some(body.into());
         self
     }
 

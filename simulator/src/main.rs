@@ -109,6 +109,9 @@ struct Arguments {
     /// Whether and how a 429 says when to come again.
     #[arg(long, env = "HUNTRESS_SIMULATOR_RETRY_AFTER", value_enum, default_value_t = Form::None)]
     retry_after: Form,
+    /// The body of a 429, instead of a JSON error.
+    #[arg(long, env = "HUNTRESS_SIMULATOR_QUOTA_BODY", value_name = "TEXT")]
+    quota_body: Option<String>,
     /// Tell the quota and what remains of it in every answer.
     #[arg(long, env = "HUNTRESS_SIMULATOR_QUOTA_HEADERS")]
     quota_headers: bool,
@@ -181,6 +184,9 @@ async fn main() -> std::io::Result<()> {
         .odd_shapes(arguments.odd_shapes)
         .reaction(Duration::from_millis(arguments.reaction))
         .verbose(arguments.verbose);
+    if let Some(body) = arguments.quota_body {
+        builder = builder.quota_body(body);
+    }
     for fault in arguments.fault {
         builder = builder.fault(fault);
     }

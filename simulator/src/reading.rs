@@ -13,6 +13,9 @@ const DEFAULT_LIMIT: usize = 10;
 /// What is not a filter.
 const PAGING: [&str; 4] = ["limit", "page_token", "sort_field", "sort_direction"];
 
+/// A token that leads to the first page, for the fault of that name.
+pub(crate) const ENDLESS: &str = "ZW5kbGVzcw";
+
 /// The parameters of a query, as they came.
 pub(crate) type Query = Vec<(String, String)>;
 
@@ -100,7 +103,7 @@ fn page(
     let descending = get("sort_direction") != Some("asc");
     let order = format!("{sort_field} {descending}");
     let after = match get("page_token") {
-        None => None,
+        None | Some(ENDLESS) => None,
         Some(token) => match open_token(token, &order) {
             Some(after) => Some(after),
             None => return refuse(StatusCode::BAD_REQUEST, "page_token is not valid"),

@@ -191,9 +191,7 @@ impl Api {
     ) -> Result<Response<Body>, Closed> {
         let faults = self.faults.strike(&found.operation.id);
         for fault in &faults {
-            if let FaultKind::Latency { least, most } = fault {
-                tokio::time::sleep(self.faults.latency(*least, *most)).await;
-            }
+            tokio::time::sleep(self.faults.latency(fault)).await;
         }
         if let Some(response) = faults.iter().find_map(instead) {
             return response;
@@ -229,8 +227,11 @@ impl Api {
     }
 
     fn over_quota(&self, free_in: Duration) -> Response<Body> {
-        let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "Rate limit exceeded");
-        let mut response = refusal.into_response();
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        let mut response = match &self.options.quota_body {
+            None => Refusal::new(status, "Rate limit exceeded").into_response(),
+            Some(body) => (status, body.clone()).into_response(),
+        };
         // Whole seconds, so never too few.
         let seconds = free_in.as_secs() + 1;
         let retry_after = match self.options.retry_after {
@@ -419,7 +420,7 @@ fn spoil_json(body: &mut Value, page: Option<&str>, fault: &FaultKind) {
             }
         }
         FaultKind::EndlessToken if page.is_some() => {
-            body["pagination"] = json!({"next_page_token": "ZW5kbGVzcw"});
+            body["pagination"] = json!({"next_page_token": reading::ENDLESS});
         }
         FaultKind::ForeignNextPageUrl if page.is_some() => {
             body["pagination"]["next_page_url"] = json!("https://elsewhere.example/v1/agents");
@@ -441,7 +442,7 @@ fn spoil_json(body: &mut Value, page: Option<&str>, fault: &FaultKind) {
     }
 }
 
-/// A new field in every object, and new values where a status or a platform was.
+/// A new field in every record, one gone, and new values where a status or a platform was.
 fn drift(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(drift),
@@ -453,6 +454,7 @@ fn drift(value: &mut Value) {
                 drift(value);
             }
             if fields.contains_key("id") {
+                fields.remove("updated_at");
                 fields.insert("added_by_drift".to_owned(), json!({"deep": [1, null]}));
             }
         }
