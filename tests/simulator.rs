@@ -269,7 +269,12 @@ async fn every_order_is_kept_over_all_pages_and_has_every_row_once() {
                     if direction == "desc" {
                         rows.reverse();
                     }
-                    let key = |row: &Value| match &row[field] {
+                    let value = |row: &Value| match field {
+                        "user_id" => row["user"]["id"].clone(),
+                        "minimum" => row["minimum_usage"].clone(),
+                        _ => row[field].clone(),
+                    };
+                    let key = |row: &Value| match &value(row) {
                         Value::Number(number) => number.as_i64().map(|n| format!("{n:020}")),
                         value => value.as_str().map(str::to_owned),
                     };
@@ -286,6 +291,8 @@ async fn every_order_is_kept_over_all_pages_and_has_every_row_once() {
     ordered!(list_accounts, "id", "name", "subdomain");
     ordered!(list_identities, "id", "created_at");
     ordered!(list_signals, "id", "created_at");
+    ordered!(list_memberships, "id", "user_id", "created_at");
+    ordered!(list_reseller_subscriptions, "id", "minimum", "status");
 }
 
 fn id(row: &Value) -> i64 {

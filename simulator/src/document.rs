@@ -35,6 +35,8 @@ pub(crate) struct Operation {
     segments: Vec<String>,
     /// Whether this is the operation of a managed account.
     pub(crate) scoped: bool,
+    /// Whether it changes nothing.
+    pub(crate) reads: bool,
     pub(crate) success: StatusCode,
     pub(crate) answer: Answer,
     pub(crate) parameters: Vec<Parameter>,
@@ -164,6 +166,7 @@ impl Operation {
             place: format!("{} {full}", method.to_uppercase()),
             path: path.to_owned(),
             scoped,
+            reads: method == "get" || operation["x-huntress-reads"] == true,
             success: StatusCode::from_u16(success).expect("a status"),
             answer: Answer::read(document, response),
             parameters: parameters

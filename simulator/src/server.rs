@@ -203,18 +203,17 @@ impl Api {
         if faults.contains(&FaultKind::CloseAfter) {
             return Err(Closed);
         }
-        if self.options.quota_headers {
-            let limit = self.options.limit.requests;
-            for (name, value) in [
-                ("x-huntress-api-call-limit", limit),
-                ("x-huntress-api-call-remaining", remaining),
-            ] {
-                response
-                    .headers_mut()
-                    .insert(name, HeaderValue::from(value));
-            }
-        }
+        self.tell_quota(&mut response, remaining);
         Ok(response)
+    }
+
+    fn tell_quota(&self, response: &mut Response<Body>, remaining: usize) {
+        if self.options.quota_headers {
+            let headers = response.headers_mut();
+            let limit = self.options.limit.requests;
+            headers.insert("x-huntress-api-call-limit", limit.into());
+            headers.insert("x-huntress-api-call-remaining", remaining.into());
+        }
     }
 
     fn admit(&self, headers: &HeaderMap) -> Result<Key, Refusal> {
@@ -232,6 +231,7 @@ impl Api {
             None => Refusal::new(status, "Rate limit exceeded").into_response(),
             Some(body) => (status, body.clone()).into_response(),
         };
+        self.tell_quota(&mut response, 0);
         // Whole seconds, so never too few.
         let seconds = free_in.as_secs() + 1;
         let retry_after = match self.options.retry_after {
@@ -263,8 +263,7 @@ impl Api {
         if of_resellers && !key.is_reseller() {
             return refuse(StatusCode::FORBIDDEN, "this needs the key of a reseller");
         }
-        let reads = operation.method == Method::GET || operation.id == "query_siem";
-        if !reads && !key.may_write() {
+        if !operation.reads && !key.may_write() {
             return refuse(StatusCode::FORBIDDEN, "this key may only read");
         }
         let mut worlds = lock(&self.worlds);

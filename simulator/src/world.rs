@@ -83,9 +83,15 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    /// Of a field of a row; moments in time sort as what they are.
+    /// Of a field of a row; moments in time sort as what they are. What a row does not
+    /// show, such as when an account was made, leaves the order to its id.
     pub(crate) fn of(row: &Value, field: &str) -> Self {
-        match &row[field] {
+        let value = match field {
+            "user_id" => &row["user"]["id"],
+            "minimum" => &row["minimum_usage"],
+            _ => &row[field],
+        };
+        match value {
             Value::Number(number) => Self::Number(number.as_i64().unwrap_or_default()),
             Value::Bool(is) => Self::Number(i64::from(*is)),
             Value::String(text) => match text.parse::<jiff::Timestamp>() {
