@@ -624,6 +624,20 @@ async fn a_million_agents_are_there_when_they_are_asked_for() {
 }
 
 #[tokio::test]
+async fn it_stops_when_it_is_dropped_and_others_go_on() {
+    let (one, _) = simulated().await;
+    let (_other, other) = simulated().await;
+    let client = support::simulated(&one).build().unwrap();
+    client.get_account().send().await.unwrap();
+    drop(one);
+    // The task ends as soon as it can.
+    tokio::task::yield_now().await;
+    let error = client.get_account().send().await.unwrap_err();
+    assert!(error.is_connect() || error.status().is_none(), "{error}");
+    other.get_account().send().await.unwrap();
+}
+
+#[tokio::test]
 async fn another_seed_gives_other_data_and_sizes_are_as_chosen() {
     let start = |seed| {
         Simulator::builder()

@@ -231,6 +231,12 @@ impl SimulatorBuilder {
         self
     }
 
+    /// Records of each list that has no size of its own; 40 by default.
+    pub fn others(mut self, count: usize) -> Self {
+        self.options.sizes.others = count;
+        self
+    }
+
     /// How many requests may be made in any window; 60 in 60 seconds by default.
     pub fn quota(mut self, requests: usize, window: Duration) -> Self {
         self.options.limit = Limit { requests, window };

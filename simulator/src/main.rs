@@ -90,6 +90,14 @@ struct Arguments {
         default_value_t = 3
     )]
     accounts: usize,
+    /// Records of each other list.
+    #[arg(
+        long,
+        env = "HUNTRESS_SIMULATOR_OTHERS",
+        value_name = "COUNT",
+        default_value_t = 40
+    )]
+    others: usize,
     /// Requests allowed in a window.
     #[arg(
         long,
@@ -173,6 +181,7 @@ async fn main() -> std::io::Result<()> {
         .incident_reports(arguments.incident_reports)
         .signals(arguments.signals)
         .accounts(arguments.accounts)
+        .others(arguments.others)
         .quota(arguments.quota, Duration::from_millis(arguments.window))
         .retry_after(match arguments.retry_after {
             Form::None => RetryAfter::None,

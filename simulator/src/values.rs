@@ -263,6 +263,25 @@ impl<'a> Values<'a> {
             "country_code" | "country" | "itdr_usage_location" => {
                 (*self.pick(&["US", "CA", "GB", "DE"])).to_owned()
             }
+            "line1" => format!("{} {} Street", self.rng.u16(1..400), self.pick(&CITIES)),
+            "line2" => format!("Suite {}", self.rng.u16(1..60)),
+            "city" => (*self.pick(&CITIES)).to_owned(),
+            "state" => (*self.pick(&["CO", "MD", "OR", "WA"])).to_owned(),
+            "postal_code" => format!("{:05}", self.rng.u32(10_000..99_999)),
+            "domain_name" => "corp.example".to_owned(),
+            "serial_number" => format!("SN{:010}", self.rng.u32(..)),
+            "os_build_version" => {
+                format!("26{:03}.{}", self.rng.u16(..999), self.rng.u16(1..5_000))
+            }
+            "service" => (*self.pick(&["https", "rdp", "smb", "ssh"])).to_owned(),
+            "plan" => "annual".to_owned(),
+            "vpn" => (*self.pick(&["Example VPN", "Sample Proxy"])).to_owned(),
+            "analyst_title" => "Analyst".to_owned(),
+            "tag" => (*self.pick(&["server", "vip", "laptop"])).to_owned(),
+            "investigation_context" | "summary" | "body" => {
+                let (host, person) = (self.hostname(), self.person());
+                format!("Made up: {person} signed in to {host} at an unusual hour.")
+            }
             "currency_type" => "usd".to_owned(),
             "period" => "2026-05-01...2026-05-31".to_owned(),
             "receipt" | "url" => format!("https://files.example/{}", self.rng.u32(..)),
