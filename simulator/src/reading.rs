@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::document::{Answer, Match, Operation, Parameter};
 use crate::refusal::{Refusal, refuse};
-use crate::world::{AgentFacts, Filter, Key, Row, Scan, World, everything};
+use crate::world::{AgentFacts, Filter, Key, Row, Scan, World};
 
 const DEFAULT_LIMIT: usize = 10;
 /// What is not a filter.
@@ -34,15 +34,7 @@ pub(crate) fn read(
             page.ok_or_else(not_found)
         }
         Answer::List { key, .. } => {
-            let all = Scan {
-                sort_field: "id",
-                descending: false,
-                after: None,
-                limit: usize::MAX,
-            };
-            let rows = world.scan(&operation.path, ids, &all, &everything());
-            let rows = rows.ok_or_else(not_found)?;
-            let rows: Vec<Value> = rows.into_iter().map(Row::into_value).collect();
+            let rows = world.all(&operation.path, ids).ok_or_else(not_found)?;
             Ok(json!({ key: rows }).to_string())
         }
         _ => {

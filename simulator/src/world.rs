@@ -112,6 +112,18 @@ pub(crate) struct Scan<'a> {
     pub(crate) limit: usize,
 }
 
+impl Scan<'_> {
+    /// So many rows, the oldest first.
+    fn oldest(limit: usize) -> Self {
+        Self {
+            sort_field: "id",
+            descending: false,
+            after: None,
+            limit,
+        }
+    }
+}
+
 /// A row on its way out.
 pub(crate) enum Row {
     Text(String),
@@ -145,7 +157,7 @@ pub(crate) struct Filter<A, R> {
 }
 
 /// Takes all.
-pub(crate) fn everything() -> Filter<impl Fn(&AgentFacts) -> bool, impl Fn(&Value) -> bool> {
+fn everything() -> Filter<impl Fn(&AgentFacts) -> bool, impl Fn(&Value) -> bool> {
     Filter {
         agent: |_: &AgentFacts| true,
         agent_tells_all: true,
@@ -303,6 +315,23 @@ impl World {
             }
         }
         Some(rows)
+    }
+
+    /// All rows of a list, the oldest first.
+    pub(crate) fn all(&self, list: &str, parents: &[i64]) -> Option<Vec<Value>> {
+        let rows = self.scan(list, parents, &Scan::oldest(usize::MAX), &everything())?;
+        Some(rows.into_iter().map(Row::into_value).collect())
+    }
+
+    /// Whether a list has such a row.
+    pub(crate) fn any(&self, list: &str, such: impl Fn(&Value) -> bool) -> bool {
+        let filter = Filter {
+            agent: |_: &AgentFacts| true,
+            agent_tells_all: false,
+            row: such,
+        };
+        let rows = self.scan(list, &[], &Scan::oldest(1), &filter);
+        rows.is_some_and(|rows| !rows.is_empty())
     }
 
     fn changed(&self, list: &str, parents: &[i64]) -> Option<&BTreeMap<i64, Option<Value>>> {

@@ -9,9 +9,7 @@ use serde_json::{Value, json};
 
 use crate::document::{Match, Operation};
 use crate::refusal::{Refusal, refuse};
-use crate::world::{
-    ACCOUNTS, AGENTS, AgentFacts, Filter, INCIDENTS, ORGANIZATIONS, Row, Scan, World, everything,
-};
+use crate::world::{ACCOUNTS, AGENTS, INCIDENTS, ORGANIZATIONS, World};
 
 const SUBSCRIPTIONS: &str = "/v1/reseller/subscriptions";
 const RULES: &str = "/v1/unwanted_access_rules";
@@ -143,20 +141,8 @@ fn now() -> Value {
 
 /// Whether a list has another row with the same value in a field.
 fn taken(world: &World, list: &str, field: &str, value: &Value, id: i64) -> bool {
-    let one = Scan {
-        sort_field: "id",
-        descending: false,
-        after: None,
-        limit: 1,
-    };
     let same = |row: &Value| row[field] == *value && row["id"] != id;
-    let filter = Filter {
-        agent: |_: &AgentFacts| true,
-        agent_tells_all: false,
-        row: same,
-    };
-    let rows = world.scan(list, &[], &one, &filter);
-    !value.is_null() && rows.is_some_and(|rows| !rows.is_empty())
+    !value.is_null() && world.any(list, same)
 }
 
 fn update_agent(world: &mut World, id: i64, body: &Value) -> Answer {
@@ -443,19 +429,7 @@ fn create_rule(world: &mut World, body: &Value) -> Answer {
             "applied_to",
         ];
         let exists = |row: &Value| same.iter().all(|key| row[*key] == rule[*key]);
-        let any = Scan {
-            sort_field: "id",
-            descending: false,
-            after: None,
-            limit: 1,
-        };
-        let filter = Filter {
-            agent: |_: &AgentFacts| true,
-            agent_tells_all: false,
-            row: exists,
-        };
-        let rows = world.scan(RULES, &[], &any, &filter);
-        if rows.is_some_and(|rows| !rows.is_empty()) {
+        if world.any(RULES, exists) {
             return unprocessable("such a rule exists already");
         }
         rules.push(rule);
@@ -530,15 +504,7 @@ fn resolve_escalation(world: &mut World, id: i64, body: &Value) -> Answer {
 
 /// The remediations of an incident report, all of them.
 fn remediations(world: &World, incident: i64) -> Vec<Value> {
-    let all = Scan {
-        sort_field: "id",
-        descending: false,
-        after: None,
-        limit: usize::MAX,
-    };
-    let rows = world.scan(REMEDIATIONS, &[incident], &all, &everything());
-    let rows = rows.unwrap_or_default().into_iter();
-    rows.map(Row::into_value).collect()
+    world.all(REMEDIATIONS, &[incident]).unwrap_or_default()
 }
 
 fn sent_incident(world: &World, id: i64) -> Answer {
