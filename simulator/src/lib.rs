@@ -8,6 +8,7 @@ mod oddities;
 mod quota;
 mod reading;
 mod refusal;
+mod scan;
 mod server;
 mod siem;
 mod values;

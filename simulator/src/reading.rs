@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::document::{Answer, Match, Operation, Parameter};
 use crate::refusal::{Refusal, refuse};
-use crate::world::{AgentFacts, Filter, Key, Row, Scan, World};
+use crate::scan::{Filter, Key, Row, Scan};
+use crate::world::{AgentFacts, World};
 
 const DEFAULT_LIMIT: usize = 10;
 /// What is not a filter.
