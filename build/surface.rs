@@ -1,7 +1,8 @@
-//! The public surface of the generated client, as text for a reviewer.
+//! The public surface of the generated client: what its users can name.
 //!
-//! One line an operation, one block a type, in a fixed order: the snapshot test shows
-//! with it what a new vendor document does to the users of the crate.
+//! As text (one line an operation, one block a type, in a fixed order) it is what the
+//! snapshot test keeps, so that a reviewer sees what a new vendor document does to the
+//! users of the crate. As data it is what `cargo xtask drift` compares.
 
 use std::fmt::Write;
 
@@ -9,118 +10,245 @@ use super::Code;
 use super::structs::Presence;
 use super::syntax::readable;
 
-/// One line for each operation.
-pub fn operations(code: &Code) -> String {
-    let mut text = String::new();
-    for operation in &code.operations {
-        let facts = operation.facts;
-        let mut arguments: Vec<String> = operation
-            .fields
-            .iter()
-            .map(|field| {
-                let mark = if field.parameter.required { "" } else { "?" };
-                let wire = match (
-                    field.parameter.name.ends_with("[]"),
-                    field.parameter.comma_separated,
-                ) {
-                    (true, _) => " repeated",
-                    (_, true) => " comma-separated",
-                    _ => "",
-                };
-                let range = match (field.parameter.minimum, field.parameter.maximum) {
-                    (Some(minimum), Some(maximum)) => format!(" {minimum}..={maximum}"),
-                    (Some(minimum), None) => format!(" {minimum}.."),
-                    _ => String::new(),
-                };
-                format!("{}{mark}: {}{range}{wire}", field.name, readable(&field.ty))
-            })
-            .collect();
-        arguments.extend(facts.body.iter().map(|body| format!("body: {body}")));
-        let scope = if facts.account_scope {
-            "  [also for an account]"
-        } else {
-            ""
-        };
-        let reads = if facts.reads && facts.method != "GET" {
-            "  [reads]"
-        } else {
-            ""
-        };
-        let deprecated = if facts.deprecated {
-            "  [deprecated]"
-        } else {
-            ""
-        };
-        let _ = writeln!(
-            text,
-            "{}  {} {}  ({}) -> {}{scope}{reads}{deprecated}",
-            facts.id,
-            facts.method,
-            facts.path,
-            arguments.join(", "),
-            readable(&operation.returns)
-        );
-    }
-    text
+/// Everything that users of the crate can name.
+#[derive(Debug, Default, PartialEq)]
+pub struct Surface {
+    pub operations: Vec<Operation>,
+    pub types: Vec<Type>,
 }
 
-/// One block for each type.
-pub fn types(code: &Code) -> String {
-    let mut text = String::new();
-    for ty in &code.structs {
-        let use_ = match (ty.sent, ty.received) {
-            (true, true) => "sent and received",
-            (true, false) => "sent",
-            _ => "received",
-        };
-        let _ = writeln!(text, "struct {} ({use_})", ty.name);
-        for field in &ty.fields {
-            let mark = if field.presence == Presence::Required {
-                ""
-            } else {
-                "?"
-            };
-            let null = if field.presence == Presence::Nullable {
-                " or null"
-            } else {
-                ""
-            };
-            let decode = field
-                .decode
-                .as_deref()
-                .map_or_else(String::new, |d| format!(" [{d}]"));
-            let _ = writeln!(
-                text,
-                "  {}{mark}: {}{null}{decode}",
-                field.key,
-                readable(&field.inner)
-            );
-        }
-        text.push('\n');
-    }
-    for ty in &code.enums {
-        let values: Vec<_> = ty
-            .variants
-            .iter()
-            .map(|(_, value)| value.as_str())
-            .collect();
-        let _ = writeln!(text, "enum {} = {}\n", ty.name, values.join(" | "));
-    }
-    for union in &code.unions {
+/// One operation.
+#[derive(Debug, PartialEq)]
+pub struct Operation {
+    pub id: String,
+    pub method: String,
+    pub path: String,
+    pub arguments: Vec<Argument>,
+    /// The component that is sent.
+    pub body: Option<String>,
+    pub returns: String,
+    /// `also for an account`, `reads`, `deprecated`.
+    pub marks: Vec<&'static str>,
+}
+
+/// One setter of an operation.
+#[derive(Debug, PartialEq)]
+pub struct Argument {
+    pub name: String,
+    /// As it stands in the URL.
+    pub wire: String,
+    pub required: bool,
+    pub ty: String,
+    /// Which values are accepted: `1..=500`.
+    pub range: Option<String>,
+    /// How a list travels.
+    pub list: Option<&'static str>,
+}
+
+/// One type.
+#[derive(Debug, PartialEq)]
+pub struct Type {
+    pub name: String,
+    pub kind: Kind,
+}
+
+/// What a type is made of.
+#[derive(Debug, PartialEq)]
+pub enum Kind {
+    Struct { used: Used, fields: Vec<Field> },
+    Enum(Vec<String>),
+    Union(Vec<String>),
+}
+
+/// Where a struct stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Used {
+    Sent,
+    Received,
+    Both,
+}
+
+/// One field of a struct.
+#[derive(Debug, PartialEq)]
+pub struct Field {
+    pub name: String,
+    pub ty: String,
+    pub optional: bool,
+    /// Absent and null are two things.
+    pub nullable: bool,
+    /// How it is decoded, if in more than one way.
+    pub decode: Option<String>,
+}
+
+/// The surface of the code.
+pub fn surface(code: &Code) -> Surface {
+    let structs = code.structs.iter().map(|ty| Type {
+        name: ty.name.to_string(),
+        kind: Kind::Struct {
+            used: match (ty.sent, ty.received) {
+                (true, true) => Used::Both,
+                (true, false) => Used::Sent,
+                _ => Used::Received,
+            },
+            fields: ty.fields.iter().map(Field::of).collect(),
+        },
+    });
+    let enums = code.enums.iter().map(|ty| Type {
+        name: ty.name.to_string(),
+        kind: Kind::Enum(ty.variants.iter().map(|(_, value)| value.clone()).collect()),
+    });
+    let unions = code.unions.iter().map(|union| {
         let variants = union.variants.iter().map(|variant| {
             let fields = variant.fields.iter().map(|field| readable(&field.ty));
-            format!(
-                "{}({})",
-                variant.ident,
-                fields.collect::<Vec<_>>().join(", ")
-            )
+            let fields = fields.collect::<Vec<_>>().join(", ");
+            format!("{}({fields})", variant.ident)
         });
-        let _ = writeln!(
-            text,
-            "union {} = {}\n",
-            union.ident,
-            variants.collect::<Vec<_>>().join(" | ")
-        );
+        Type {
+            name: union.ident.to_string(),
+            kind: Kind::Union(variants.collect()),
+        }
+    });
+    Surface {
+        operations: code.operations.iter().map(Operation::of).collect(),
+        types: structs.chain(enums).chain(unions).collect(),
     }
-    text
+}
+
+impl Operation {
+    fn of(operation: &super::operations::Operation) -> Self {
+        let facts = operation.facts;
+        let marks = [
+            ("also for an account", facts.account_scope),
+            ("reads", facts.reads && facts.method != "GET"),
+            ("deprecated", facts.deprecated),
+        ];
+        Self {
+            id: facts.id.clone(),
+            method: facts.method.clone(),
+            path: facts.path.clone(),
+            arguments: operation.fields.iter().map(Argument::of).collect(),
+            body: facts.body.clone(),
+            returns: readable(&operation.returns),
+            marks: marks
+                .into_iter()
+                .filter(|(_, set)| *set)
+                .map(|(m, _)| m)
+                .collect(),
+        }
+    }
+}
+
+impl Argument {
+    fn of(field: &super::operations::Field) -> Self {
+        let parameter = field.parameter;
+        Self {
+            name: field.name.to_string(),
+            wire: parameter.name.clone(),
+            required: parameter.required,
+            ty: readable(&field.ty),
+            range: match (parameter.minimum, parameter.maximum) {
+                (Some(minimum), Some(maximum)) => Some(format!("{minimum}..={maximum}")),
+                (Some(minimum), None) => Some(format!("{minimum}..")),
+                _ => None,
+            },
+            list: match (parameter.name.ends_with("[]"), parameter.comma_separated) {
+                (true, _) => Some("repeated"),
+                (_, true) => Some("comma-separated"),
+                _ => None,
+            },
+        }
+    }
+}
+
+impl Field {
+    fn of(field: &super::structs::Field) -> Self {
+        Self {
+            name: field.key.clone(),
+            ty: readable(&field.inner),
+            optional: field.presence != Presence::Required,
+            nullable: field.presence == Presence::Nullable,
+            decode: field.decode.clone(),
+        }
+    }
+}
+
+impl Surface {
+    /// One line for each operation.
+    pub fn operations_text(&self) -> String {
+        let lines = self
+            .operations
+            .iter()
+            .map(|operation| format!("{operation}\n"));
+        lines.collect()
+    }
+
+    /// One block for each type.
+    pub fn types_text(&self) -> String {
+        let mut text = String::new();
+        for Type { name, kind } in &self.types {
+            let _ = match kind {
+                Kind::Struct { used, fields } => {
+                    let lines = fields.iter().map(|field| format!("  {field}\n"));
+                    writeln!(text, "struct {name} ({used})\n{}", lines.collect::<String>())
+                }
+                Kind::Enum(values) => writeln!(text, "enum {name} = {}\n", values.join(" | ")),
+                Kind::Union(variants) => {
+                    writeln!(text, "union {name} = {}\n", variants.join(" | "))
+                }
+            };
+        }
+        text
+    }
+}
+
+impl std::fmt::Display for Operation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut arguments: Vec<String> = self.arguments.iter().map(Argument::to_string).collect();
+        arguments.extend(self.body.iter().map(|body| format!("body: {body}")));
+        let Self {
+            id,
+            method,
+            path,
+            returns,
+            ..
+        } = self;
+        let arguments = arguments.join(", ");
+        write!(f, "{id}  {method} {path}  ({arguments}) -> {returns}")?;
+        self.marks
+            .iter()
+            .try_for_each(|mark| write!(f, "  [{mark}]"))
+    }
+}
+
+impl std::fmt::Display for Argument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mark = if self.required { "" } else { "?" };
+        write!(f, "{}{mark}: {}", self.name, self.ty)?;
+        let notes = self.range.as_deref().into_iter().chain(self.list);
+        notes.into_iter().try_for_each(|note| write!(f, " {note}"))
+    }
+}
+
+impl std::fmt::Display for Field {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mark = if self.optional { "?" } else { "" };
+        write!(f, "{}{mark}: {}", self.name, self.ty)?;
+        if self.nullable {
+            f.write_str(" or null")?;
+        }
+        match &self.decode {
+            Some(decode) => write!(f, " [{decode}]"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Display for Used {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sent => "sent",
+            Self::Received => "received",
+            Self::Both => "sent and received",
+        })
+    }
 }

@@ -14,8 +14,9 @@ fn the_public_surface_is_as_reviewed() {
     let text = std::fs::read_to_string(DOCUMENT).unwrap();
     let (document, model) = codegen::parse(&text).unwrap();
     let code = codegen::generate(&document, &model).unwrap();
-    insta::assert_snapshot!("operations", codegen::surface::operations(&code));
-    insta::assert_snapshot!("types", codegen::surface::types(&code));
+    let surface = codegen::surface::surface(&code);
+    insta::assert_snapshot!("operations", surface.operations_text());
+    insta::assert_snapshot!("types", surface.types_text());
 }
 
 #[test]
@@ -63,7 +64,7 @@ fn a_post_reads_only_where_an_overlay_says_so() {
         let (document, model) = codegen::parse(text).unwrap();
         let code = codegen::generate(&document, &model).unwrap();
         (
-            codegen::surface::operations(&code),
+            codegen::surface::surface(&code).operations_text(),
             code.render().unwrap().matches("Access::Query").count(),
         )
     };

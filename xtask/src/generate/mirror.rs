@@ -3,23 +3,28 @@
 //! For resellers the vendor repeats a part of the API under each managed account.
 //! A mirror is *exact*: the same parameters, body and success responses, with the
 //! account's id in front. Exact mirrors leave the document; the operation they
-//! mirror is marked `x-huntress-account-scope: true`. A mirror that differs is an
-//! error. An operation that exists under the account only is no mirror and stays.
+//! mirror is marked `x-huntress-account-scope: true`. A mirror that differs is a
+//! [`Problem`]. An operation that exists under the account only is no mirror and stays.
 
-use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::walk::METHODS;
+use super::{Problem, walk::METHODS};
 
 /// What a mirrored path begins with.
 pub const PREFIX: &str = "/v1/accounts/{account_id}/";
 /// Marks an operation that can be called for one managed account.
 pub const SCOPED: &str = "x-huntress-account-scope";
 
+/// The path that a path below [`PREFIX`] mirrors.
+pub fn original(path: &str) -> String {
+    path.replacen(PREFIX, "/v1/", 1)
+}
+
 /// See the module's text.
-pub fn fold(document: &mut Value) -> Result<()> {
+pub fn fold(document: &mut Value) -> Vec<Problem> {
+    let mut problems = Vec::new();
     let Some(paths) = document["paths"].as_object_mut() else {
-        return Ok(());
+        return problems;
     };
     let mirrors: Vec<String> = paths
         .keys()
@@ -27,7 +32,7 @@ pub fn fold(document: &mut Value) -> Result<()> {
         .cloned()
         .collect();
     for path in mirrors {
-        let original = path.replacen(PREFIX, "/v1/", 1);
+        let original = original(&path);
         for method in METHODS {
             let Some(mirror) = paths[&path].get(method) else {
                 continue;
@@ -35,11 +40,12 @@ pub fn fold(document: &mut Value) -> Result<()> {
             let Some(operation) = paths.get(&original).and_then(|item| item.get(method)) else {
                 continue;
             };
-            if let Some(what) = difference(operation, mirror) {
-                bail!(
-                    "{} {path} is no longer an exact mirror of {original}: {what}",
-                    method.to_uppercase()
-                );
+            if let Some(difference) = difference(operation, mirror) {
+                problems.push(Problem::Mirror {
+                    path: path.clone(),
+                    method,
+                    difference,
+                });
             }
             paths[&original][method][SCOPED] = json!(true);
             paths[&path]
@@ -54,7 +60,7 @@ pub fn fold(document: &mut Value) -> Result<()> {
             paths.shift_remove(&path);
         }
     }
-    Ok(())
+    problems
 }
 
 fn difference(operation: &Value, mirror: &Value) -> Option<String> {
@@ -118,7 +124,7 @@ mod tests {
     #[test]
     fn an_exact_mirror_is_folded() {
         let mut document = document();
-        fold(&mut document).unwrap();
+        assert!(fold(&mut document).is_empty());
         assert_eq!(document["paths"].as_object().unwrap().len(), 1);
         assert_eq!(document["paths"]["/v1/a/{id}"]["get"][SCOPED], true);
     }
@@ -130,7 +136,7 @@ mod tests {
             .as_object_mut()
             .unwrap()
             .shift_remove("/v1/a/{id}");
-        fold(&mut document).unwrap();
+        assert!(fold(&mut document).is_empty());
         assert!(document["paths"]["/v1/accounts/{account_id}/a/{id}"]["get"].is_object());
     }
 
@@ -141,9 +147,10 @@ mod tests {
         fn fails(change: impl Fn(&mut Value), why: &str) {
             let mut document = document();
             change(&mut document["paths"][MIRROR]["get"]);
+            let problems: Vec<String> = fold(&mut document).iter().map(Problem::to_string).collect();
             assert_eq!(
-                fold(&mut document).unwrap_err().to_string(),
-                format!("GET {MIRROR} is no longer an exact mirror of /v1/a/{{id}}: {why}")
+                problems,
+                [format!("GET {MIRROR} is no longer an exact mirror of /v1/a/{{id}}: {why}")]
             );
         }
         fails(

@@ -27,6 +27,8 @@ pub mod tolerant;
 pub mod types;
 pub mod walk;
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -41,10 +43,55 @@ pub type Warnings = Vec<String>;
 /// The OpenAPI document and what it still wants.
 #[derive(Debug)]
 pub struct Generated {
-    /// The canonical text of `openapi.json`.
-    pub text: String,
+    /// The document.
+    pub document: Value,
     /// Names and sentences that were made up by rule.
     pub warnings: Warnings,
+    /// What a person must repair before the document may be written.
+    pub problems: Vec<Problem>,
+    /// Where the action with this place in its overlay matched.
+    pub located: BTreeMap<overlay::ActionId, Vec<String>>,
+}
+
+/// Why a document may not be written, although it can be made.
+#[derive(Clone, Debug)]
+pub enum Problem {
+    /// A mirror that differs from what it mirrors; its path and method, and how.
+    Mirror {
+        /// The path of the mirror.
+        path: String,
+        /// In lower case.
+        method: &'static str,
+        /// What differs.
+        difference: String,
+    },
+    /// An overlay action that is stale.
+    Overlay(overlay::Stale),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mirror {
+                path,
+                method,
+                difference,
+            } => write!(
+                f,
+                "{} {path} is no longer an exact mirror of {}: {difference}",
+                method.to_uppercase(),
+                mirror::original(path)
+            ),
+            Self::Overlay(stale) => stale.fmt(f),
+        }
+    }
+}
+
+impl Generated {
+    /// The canonical text of `openapi.json`.
+    pub fn text(&self) -> String {
+        json::canonical_text(self.document.clone())
+    }
 }
 
 /// Runs the verb: generates, then writes or (with `check`) compares.
@@ -58,26 +105,47 @@ pub fn run(spec: &Path, check: bool) -> Result<()> {
     }
 }
 
-/// The whole pipeline, in memory.
+/// The whole pipeline, in memory; fails where a person must repair something first.
 pub fn generate(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
+    let generated = attempt(contract, overlays)?;
+    match generated.problems.as_slice() {
+        [] => Ok(generated),
+        [problem] => bail!("{problem}"),
+        problems => {
+            let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
+            bail!(
+                "{} things must be repaired first:\n  {}",
+                lines.len(),
+                lines.join("\n  ")
+            )
+        }
+    }
+}
+
+/// The same, but with what a person must repair left out of it and told.
+pub fn attempt(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
     let mut warnings = Warnings::new();
     let mut document = convert::to_openapi(contract)?;
-    mirror::fold(&mut document)?;
-    overlay::apply(overlays, Stage::Corrections, &mut document)?;
+    let mut problems = mirror::fold(&mut document);
+    let mut applied = overlay::Applied::default();
+    overlay::apply(overlays, Stage::Corrections, &mut document, &mut applied)?;
     types::repair(&mut document, &mut warnings)?;
     security::repair(&mut document)?;
     statuses::complete(&mut document)?;
-    overlay::apply(overlays, Stage::Names, &mut document)?;
+    overlay::apply(overlays, Stage::Names, &mut document, &mut applied)?;
     names::operations(&mut document)?;
     hoist::hoist(&mut document, &mut warnings)?;
     tolerant::relax(&mut document)?;
     tolerant::prune(&mut document);
-    overlay::apply(overlays, Stage::Docs, &mut document)?;
+    overlay::apply(overlays, Stage::Docs, &mut document, &mut applied)?;
     docs::fill(&mut document, &mut warnings)?;
     lint::check(&mut document)?;
+    problems.extend(applied.stale.into_iter().map(Problem::Overlay));
     Ok(Generated {
-        text: json::canonical_text(document),
+        document: json::canonical(document),
         warnings,
+        problems,
+        located: applied.located,
     })
 }
 
@@ -96,7 +164,7 @@ fn read(path: &Path) -> Result<String> {
 
 /// Writes `openapi.json` and shows the warnings.
 pub fn write(spec: &Path, generated: &Generated) -> Result<()> {
-    json::write_atomically(&spec.join("openapi.json"), &generated.text)?;
+    json::write_atomically(&spec.join("openapi.json"), &generated.text())?;
     if let Some(copies) = copies(spec) {
         for name in SERVED {
             json::write_atomically(&copies.join(name), &read(&spec.join(name))?)?;
@@ -110,9 +178,9 @@ pub fn write(spec: &Path, generated: &Generated) -> Result<()> {
 }
 
 fn compare(spec: &Path, generated: &Generated) -> Result<()> {
-    let committed = read(&spec.join("openapi.json"))?;
-    if committed != generated.text {
-        let diff = similar::TextDiff::from_lines(committed.as_str(), generated.text.as_str());
+    let (committed, text) = (read(&spec.join("openapi.json"))?, generated.text());
+    if committed != text {
+        let diff = similar::TextDiff::from_lines(committed.as_str(), text.as_str());
         println!(
             "{}",
             diff.unified_diff().header(

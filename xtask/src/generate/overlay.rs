@@ -3,7 +3,8 @@
 //! Each `spec/overlay/*.yaml` is one overlay: `actions` with a JSONPath (RFC 9535)
 //! `target` and an `update` (merged into every match) or `remove: true`. We ask
 //! more than the standard: every action has a `description`, its reason, and an
-//! action that matches nothing is an error, because a stale fix is a lie.
+//! action that matches nothing is an error, because a stale fix is a lie. It is skipped
+//! and kept as [`Stale`], so that a maintainer hears of all of them at once.
 //!
 //! `x-huntress-stage` says which document the overlay is written for:
 //!
@@ -15,6 +16,8 @@
 //! - `docs`: the finished document, every schema a named component. Such an update
 //!   may only add words to what exists; a property that is gone is an error too.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -65,6 +68,41 @@ struct Action {
     remove: bool,
 }
 
+/// The file of an action and its place in it.
+pub type ActionId = (String, usize);
+
+/// What became of the actions.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// The pointers each action matched.
+    pub located: BTreeMap<ActionId, Vec<String>>,
+    /// What no longer fits.
+    pub stale: Vec<Stale>,
+}
+
+/// An action, or a part of one, that is written for what does not exist.
+#[derive(Clone, Debug)]
+pub struct Stale {
+    /// The action.
+    pub action: ActionId,
+    /// The document it is written for.
+    pub stage: Stage,
+    /// Its JSONPath.
+    pub target: String,
+    /// Where it wants to add words to what does not exist; `None` where it matches nothing.
+    pub missing: Option<String>,
+}
+
+impl fmt::Display for Stale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "overlay {}, target {}: ", self.action.0, self.target)?;
+        match &self.missing {
+            None => f.write_str("matches nothing; remove the action or correct its target"),
+            Some(pointer) => write!(f, "{pointer} does not exist; a text was written for it"),
+        }
+    }
+}
+
 impl Overlay {
     /// Parses one overlay; `file` is named in every error about it.
     pub fn parse(file: &str, yaml: &str) -> Result<Self> {
@@ -85,11 +123,24 @@ impl Overlay {
         Ok(overlay)
     }
 
-    fn apply(&self, document: &mut Value) -> Result<()> {
-        for action in &self.actions {
-            action
+    fn apply(&self, document: &mut Value, applied: &mut Applied) -> Result<()> {
+        for (index, action) in self.actions.iter().enumerate() {
+            let (located, missing) = action
                 .apply(self.stage, document)
                 .with_context(|| format!("overlay {}, target {}", self.file, action.target))?;
+            let id = (self.file.clone(), index);
+            let stale = |missing| Stale {
+                action: id.clone(),
+                stage: self.stage,
+                target: action.target.clone(),
+                missing,
+            };
+            if located.is_empty() {
+                applied.stale.push(stale(None));
+            }
+            let missing = missing.into_iter().map(|pointer| stale(Some(pointer)));
+            applied.stale.extend(missing);
+            applied.located.insert(id.clone(), located);
         }
         Ok(())
     }
@@ -117,32 +168,37 @@ pub fn read(spec: &Path) -> Result<Vec<Overlay>> {
 }
 
 /// Applies the overlays of one stage.
-pub fn apply(overlays: &[Overlay], stage: Stage, document: &mut Value) -> Result<()> {
+pub fn apply(
+    overlays: &[Overlay],
+    stage: Stage,
+    document: &mut Value,
+    applied: &mut Applied,
+) -> Result<()> {
     overlays
         .iter()
         .filter(|overlay| overlay.stage == stage)
-        .try_for_each(|overlay| overlay.apply(document))
+        .try_for_each(|overlay| overlay.apply(document, applied))
 }
 
 impl Action {
-    fn apply(&self, stage: Stage, document: &mut Value) -> Result<()> {
+    /// Where it matched, and for what it has words that does not exist.
+    fn apply(&self, stage: Stage, document: &mut Value) -> Result<(Vec<String>, Vec<String>)> {
         let path = JsonPath::parse(&self.target).context("not a JSONPath")?;
         let pointers: Vec<String> = path
             .query_located(document)
             .iter()
             .map(|node| node.location().to_json_pointer())
             .collect();
-        if pointers.is_empty() {
-            bail!("matches nothing; remove the action or correct its target");
-        }
+        let mut missing = Vec::new();
         match (&self.update, self.remove) {
             (Some(update), false) => {
-                for pointer in pointers {
-                    let node = document.pointer_mut(&pointer).context("located")?;
+                for pointer in &pointers {
+                    let node = document.pointer_mut(pointer).context("located")?;
+                    let mut update = update.clone();
                     if stage == Stage::Docs {
-                        only_words(node, update, &pointer)?;
+                        only_words(node, &mut update, pointer, &mut missing)?;
                     }
-                    merge(node, update);
+                    merge(node, &update);
                 }
             }
             // The last first, so that list positions stay true.
@@ -153,7 +209,7 @@ impl Action {
             }
             _ => bail!("needs either `update` or `remove: true`"),
         }
-        Ok(())
+        Ok((pointers, missing))
     }
 }
 
@@ -176,20 +232,31 @@ fn merge(node: &mut Value, update: &Value) {
     }
 }
 
-fn only_words(node: &Value, update: &Value, pointer: &str) -> Result<()> {
+/// Takes out of `update` what is written for something that does not exist.
+fn only_words(
+    node: &Value,
+    update: &mut Value,
+    pointer: &str,
+    missing: &mut Vec<String>,
+) -> Result<()> {
     let Value::Object(update) = update else {
         bail!("{pointer}: an overlay of the finished document adds words, nothing else");
     };
-    for (key, value) in update {
-        if WORDS.contains(&key.as_str()) && value.is_string() {
-            continue;
+    let mut kept = serde_json::Map::new();
+    for (key, mut value) in std::mem::take(update) {
+        let inner = format!("{pointer}/{}", json::escape(&key));
+        if !(WORDS.contains(&key.as_str()) && value.is_string()) {
+            match node.get(&key) {
+                Some(existing) => only_words(existing, &mut value, &inner, missing)?,
+                None => {
+                    missing.push(inner);
+                    continue;
+                }
+            }
         }
-        let inner = format!("{pointer}/{}", json::escape(key));
-        match node.get(key) {
-            Some(existing) => only_words(existing, value, &inner)?,
-            None => bail!("{inner} does not exist; a text was written for it"),
-        }
+        kept.insert(key, value);
     }
+    *update = kept;
     Ok(())
 }
 
@@ -224,9 +291,11 @@ mod tests {
     }
 
     #[track_caller]
-    fn applied(mut document: Value, overlay: &Overlay) -> Result<Value> {
-        overlay.apply(&mut document)?;
-        Ok(document)
+    fn applied(mut document: Value, overlay: &Overlay) -> (Value, Vec<String>) {
+        let mut applied = Applied::default();
+        overlay.apply(&mut document, &mut applied).unwrap();
+        let stale = applied.stale.iter().map(Stale::to_string).collect();
+        (document, stale)
     }
 
     #[test]
@@ -236,22 +305,20 @@ mod tests {
             "corrections",
             "  - {target: '$.a[?@.n == 1]', description: why, update: {k: {y: 2}}}\n  - {target: '$.a[?@.n == 2]', description: why, remove: true}\n",
         );
-        assert_eq!(
-            applied(document, &both).unwrap(),
-            json!({"a": [{"n": 1, "k": {"x": 1, "y": 2}}, {"n": 1, "k": {"y": 2}}]})
-        );
+        let expected = json!({"a": [{"n": 1, "k": {"x": 1, "y": 2}}, {"n": 1, "k": {"y": 2}}]});
+        assert_eq!(applied(document, &both), (expected, Vec::new()));
     }
 
     #[test]
-    fn an_action_that_matches_nothing_fails() {
+    fn an_action_that_matches_nothing_is_stale() {
         let stale = overlay(
             "corrections",
             "  - {target: '$.gone', description: why, remove: true}\n",
         );
-        let error = applied(json!({}), &stale).unwrap_err();
+        let (_, stale) = applied(json!({}), &stale);
         assert_eq!(
-            format!("{error:#}"),
-            "overlay test.yaml, target $.gone: matches nothing; remove the action or correct its target"
+            stale,
+            ["overlay test.yaml, target $.gone: matches nothing; remove the action or correct its target"]
         );
     }
 
@@ -266,16 +333,19 @@ mod tests {
     }
 
     #[test]
-    fn words_for_what_does_not_exist_are_refused() {
+    fn words_for_what_does_not_exist_are_stale_and_the_others_are_applied() {
         let stale = overlay(
             "docs",
-            "  - {target: $.A, description: why, update: {properties: {gone: {description: text}}}}\n",
+            "  - {target: $.A, description: why, update: {properties: {gone: {description: text}, id: {description: An id.}}}}\n",
         );
-        let error = applied(json!({"A": {"properties": {"id": {}}}}), &stale).unwrap_err();
-        assert!(
-            format!("{error:#}")
-                .ends_with("/A/properties/gone does not exist; a text was written for it"),
-            "{error:#}"
+        let (document, stale) = applied(json!({"A": {"properties": {"id": {}}}}), &stale);
+        assert_eq!(
+            stale,
+            ["overlay test.yaml, target $.A: /A/properties/gone does not exist; a text was written for it"]
+        );
+        assert_eq!(
+            document,
+            json!({"A": {"properties": {"id": {"description": "An id."}}}})
         );
     }
 }
