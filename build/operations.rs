@@ -4,6 +4,8 @@
 //! are the setters (errors that say what was wrong, lists from any iterator), the checks
 //! of limits, the account scope, the decoding and the error type.
 
+use std::collections::BTreeMap;
+
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
@@ -36,24 +38,39 @@ pub struct Field<'a> {
 /// Finds every operation of the model in progenitor's output.
 pub fn read<'a>(raw: &syn::File, model: &'a Model) -> Result<Vec<Operation<'a>>, String> {
     let items = module(&raw.items, "builder")?;
+    let sends: BTreeMap<String, &ImplItemFn> = items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Impl(item) => send_of(item).and_then(|send| Some((operation_id(send)?, send))),
+            _ => None,
+        })
+        .collect();
     model
         .operations
         .values()
         .map(|facts| {
-            Operation::read(items, facts)
+            let send = sends.get(&facts.id).copied();
+            send.ok_or("progenitor made no builder for it".to_owned())
+                .and_then(|send| Operation::read(items, send, facts))
                 .map_err(|problem| format!("operation {}: {problem}", facts.id))
         })
         .collect()
 }
 
+/// The operation that a `send` says it is of, in what it gives to the hooks.
+fn operation_id(send: &ImplItemFn) -> Option<String> {
+    let text = compact(send);
+    let (_, rest) = text.split_once("operation_id:\"")?;
+    let (id, _) = rest.split_once('"')?;
+    Some(id.to_owned())
+}
+
 impl<'a> Operation<'a> {
-    fn read(items: &[Item], facts: &'a model::Operation) -> Result<Self, String> {
-        let marker = format!("operation_id:{:?}", facts.id);
-        let found = items.iter().find_map(|item| match item {
-            Item::Impl(item) => send_of(item).filter(|send| compact(send).contains(&marker)),
-            _ => None,
-        });
-        let send = found.ok_or("progenitor made no builder for it")?;
+    fn read(
+        items: &[Item],
+        send: &ImplItemFn,
+        facts: &'a model::Operation,
+    ) -> Result<Self, String> {
         let name = ident(&pascal(&facts.id));
         let fields = parameters(items, &name, facts)?;
         let url = statement(send, "url").ok_or("its `send` makes no `url`")?;

@@ -189,7 +189,11 @@ impl Surface {
             let _ = match kind {
                 Kind::Struct { used, fields } => {
                     let lines = fields.iter().map(|field| format!("  {field}\n"));
-                    writeln!(text, "struct {name} ({used})\n{}", lines.collect::<String>())
+                    writeln!(
+                        text,
+                        "struct {name} ({used})\n{}",
+                        lines.collect::<String>()
+                    )
                 }
                 Kind::Enum(values) => writeln!(text, "enum {name} = {}\n", values.join(" | ")),
                 Kind::Union(variants) => {
