@@ -25,6 +25,26 @@ pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
+/// Whether two values are equal but for the order of their lists. No list of a vendor's
+/// document has an order that matters here: they are sets of parameters, names and values.
+pub fn alike(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Array(a), Value::Array(b)) => {
+            let mut left: Vec<&Value> = b.iter().collect();
+            a.len() == b.len()
+                && a.iter().all(|item| {
+                    let found = left.iter().position(|other| alike(item, other));
+                    found.map(|index| left.swap_remove(index)).is_some()
+                })
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            let same = |(key, a): (&String, &Value)| b.get(key).is_some_and(|b| alike(a, b));
+            a.len() == b.len() && a.iter().all(same)
+        }
+        _ => a == b,
+    }
+}
+
 struct Strict<'a> {
     pointer: &'a str,
 }
@@ -147,6 +167,19 @@ pub fn read(path: &Path) -> Result<Value> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn alike_is_equal_but_for_the_order_of_lists() {
+        let is_alike = |a, b| alike(&a, &b);
+        assert!(is_alike(
+            json!({"a": [1, [2, 3]], "b": 1}),
+            json!({"b": 1, "a": [[3, 2], 1]})
+        ));
+        assert!(!is_alike(json!([1, 1, 2]), json!([1, 2, 2])));
+        assert!(!is_alike(json!([1]), json!([1, 1])));
+        assert!(!is_alike(json!({"a": null}), json!({})));
+        assert!(!is_alike(json!({"a": 1}), json!({"b": 1})));
+    }
 
     #[test]
     fn a_key_that_stands_twice_is_named_by_its_pointer() {

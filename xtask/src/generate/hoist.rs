@@ -3,7 +3,8 @@
 //! - A request body is named after its operation: `isolate_agent` takes `IsolateAgent`.
 //! - A response envelope is named after what it holds: `AgentEnvelope {agent}`,
 //!   `AgentPage {agents, pagination}`, `KnownVpnList {known_vpns}`; its component says
-//!   so in `x-huntress-envelope`.
+//!   so in `x-huntress-envelope`. A second one that holds the same under another key is
+//!   named after its operation.
 //! - An object below a property that has an `id` is a reference: `account: {id, name}`
 //!   is `AccountRef`, wherever it stands; the properties of all such places add up.
 //! - Anything else is named by overlay (`x-huntress-name`), or else like a component of
@@ -17,7 +18,7 @@ use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
 
 use super::names::{NAME, pascal, singular};
-use super::{Warnings, walk};
+use super::{Problem, Warnings, walk};
 use crate::json::escape;
 
 /// Marks a component that only wraps a result.
@@ -26,12 +27,16 @@ pub const ENVELOPE: &str = "x-huntress-envelope";
 pub const BARE: &str = "x-huntress-bare";
 
 /// See the module's text.
-pub fn hoist(document: &mut Value, warnings: &mut Warnings) -> Result<()> {
+pub fn hoist(
+    document: &mut Value,
+    warnings: &mut Warnings,
+    problems: &mut Vec<Problem>,
+) -> Result<()> {
     rename_components(document)?;
     request_bodies(document)?;
     envelopes(document)?;
     objects(document, warnings)?;
-    enums(document, warnings)
+    enums(document, warnings, problems)
 }
 
 fn components(document: &mut Value) -> &mut Map<String, Value> {
@@ -124,6 +129,10 @@ fn envelopes(document: &mut Value) -> Result<()> {
     let mut found: BTreeMap<String, Value> = BTreeMap::new();
     let schemas = document["components"]["schemas"].clone();
     walk::operations(document, |pointer, _, _, operation| {
+        let id = operation["operationId"]
+            .as_str()
+            .map(pascal)
+            .unwrap_or_default();
         for (status, response) in walk::entries(operation.get_mut("responses")) {
             let Some(schema) = response.pointer_mut("/content/application~1json/schema") else {
                 continue;
@@ -139,7 +148,7 @@ fn envelopes(document: &mut Value) -> Result<()> {
                 }
                 continue;
             }
-            let Some((mut envelope, name)) = classify(schema) else {
+            let Some((mut envelope, mut name)) = classify(schema) else {
                 bail!(
                     "{pointer}/responses/{status}: an inline response that is neither a wrapped \
                      resource, a list nor a page: {schema}"
@@ -157,13 +166,11 @@ fn envelopes(document: &mut Value) -> Result<()> {
                 Value::String(items) => json!([items]),
                 _ => json!([component[ENVELOPE]["key"]]),
             };
-            *schema = reference(&name);
-            match found.insert(name.clone(), component.clone()) {
-                Some(other) if other != component => {
-                    bail!("{pointer}: two different envelopes would be named {name}");
-                }
-                _ => {}
+            if found.get(&name).is_some_and(|other| *other != component) {
+                name = format!("{id}{status}Envelope");
             }
+            *schema = reference(&name);
+            found.insert(name, component);
         }
         Ok(())
     })?;
@@ -356,7 +363,7 @@ fn add_up(component: &mut Value, other: Value, name: &str) -> Result<()> {
     Ok(())
 }
 
-fn enums(document: &mut Value, warnings: &mut Warnings) -> Result<()> {
+fn enums(document: &mut Value, warnings: &mut Warnings, problems: &mut Vec<Problem>) -> Result<()> {
     let mut named: BTreeMap<Vec<String>, String> = BTreeMap::new();
     let mut values: BTreeMap<Vec<String>, Value> = BTreeMap::new();
     walk::schemas(document, |pointer, schema| {
@@ -367,11 +374,13 @@ fn enums(document: &mut Value, warnings: &mut Warnings) -> Result<()> {
             .entry(key.clone())
             .or_insert_with(|| schema["enum"].clone());
         if let Some(name) = take_name(schema, pointer)? {
-            match named.insert(key, name.clone()) {
-                Some(other) if other != name => {
-                    bail!("{pointer}: one enum is named both {other} and {name}")
-                }
-                _ => {}
+            let known = named.entry(key).or_insert_with(|| name.clone());
+            if *known != name {
+                problems.push(Problem::Name {
+                    pointer: pointer.to_owned(),
+                    why: format!("its values are those of {known}, which another place is called"),
+                    name,
+                });
             }
         }
         Ok(())
@@ -381,7 +390,7 @@ fn enums(document: &mut Value, warnings: &mut Warnings) -> Result<()> {
     taken.extend(components(document).keys().cloned());
     walk::schemas(document, |pointer, schema| {
         let Some(key) = value_set(schema, pointer)? else {
-            return string_of_enum(schema, pointer, &named);
+            return string_of_enum(schema, pointer, &named, problems);
         };
         let name = named.entry(key).or_insert_with(|| {
             let mut name = place_name(pointer, &operation_ids);
@@ -423,16 +432,20 @@ fn string_of_enum(
     schema: &mut Value,
     pointer: &str,
     named: &BTreeMap<Vec<String>, String>,
+    problems: &mut Vec<Problem>,
 ) -> Result<()> {
     let Some(name) = take_name(schema, pointer)? else {
         return Ok(());
     };
-    if !named.values().any(|known| *known == name) || schema["type"] != "string" {
-        bail!(
-            "{pointer}: {name} is to be its name, but it is no object, enum or string of that enum"
-        );
+    if named.values().any(|known| *known == name) && schema["type"] == "string" {
+        *schema = reference(&name);
+    } else {
+        problems.push(Problem::Name {
+            pointer: pointer.to_owned(),
+            why: "it is no object, enum or string of that enum".to_owned(),
+            name,
+        });
     }
-    *schema = reference(&name);
     Ok(())
 }
 
@@ -506,7 +519,9 @@ mod tests {
     #[track_caller]
     fn hoisted(mut document: Value) -> (Value, Warnings) {
         let mut warnings = Warnings::new();
-        hoist(&mut document, &mut warnings).unwrap();
+        let mut problems = Vec::new();
+        hoist(&mut document, &mut warnings, &mut problems).unwrap();
+        assert!(problems.is_empty(), "{problems:?}");
         (document, warnings)
     }
 
@@ -588,6 +603,24 @@ mod tests {
     }
 
     #[test]
+    fn an_enum_with_two_names_has_the_first_and_the_second_is_a_problem() {
+        let of = |name: &str| json!({"type": "string", "enum": ["a"], NAME: name});
+        let mut document = document(
+            json!({"A": {"type": "object", "properties": {"x": of("Letter"), "y": of("Sign")}}}),
+            json!({}),
+        );
+        let mut problems = Vec::new();
+        hoist(&mut document, &mut Warnings::new(), &mut problems).unwrap();
+        let schemas = &document["components"]["schemas"];
+        assert_eq!(schemas["A"]["properties"]["y"], reference("Letter"));
+        assert_eq!(
+            problems[0].to_string(),
+            "/components/schemas/A/properties/y: a `names` overlay calls it Sign, but its values \
+             are those of Letter, which another place is called; correct the overlay"
+        );
+    }
+
+    #[test]
     fn a_string_with_the_name_of_an_enum_is_of_that_enum() {
         let named = json!({"type": "string", NAME: "Letter"});
         let (document, _) = hoisted(document(
@@ -599,6 +632,39 @@ mod tests {
         ));
         let schemas = &document["components"]["schemas"];
         assert_eq!(schemas["A"]["properties"]["x"], reference("Letter"));
+    }
+
+    #[test]
+    fn a_name_that_fits_nothing_is_a_problem_and_the_rest_goes_on() {
+        let mut document = document(
+            json!({"A": {"type": "object", "properties": {"x": {"type": "string", NAME: "Letter"}}}}),
+            json!({}),
+        );
+        let mut problems = Vec::new();
+        hoist(&mut document, &mut Warnings::new(), &mut problems).unwrap();
+        assert_eq!(
+            problems[0].to_string(),
+            "/components/schemas/A/properties/x: a `names` overlay calls it Letter, but it is no \
+             object, enum or string of that enum; correct the overlay"
+        );
+        assert_eq!(problems.len(), 1);
+        let property = &document["components"]["schemas"]["A"]["properties"]["x"];
+        assert_eq!(*property, json!({"type": "string"}));
+    }
+
+    #[test]
+    fn a_second_envelope_of_one_thing_is_named_after_its_operation() {
+        let of =
+            |key: &str| get(json!({"type": "object", "properties": {key: reference("Thing")}}));
+        let mut other = of("other");
+        other["get"]["operationId"] = json!("get_other");
+        let (document, _) = hoisted(document(
+            json!({"Thing": {"type": "object"}}),
+            json!({"/v1/a": of("thing"), "/v1/b": other}),
+        ));
+        let schemas = &document["components"]["schemas"];
+        assert_eq!(schemas["ThingEnvelope"][ENVELOPE]["key"], "thing");
+        assert_eq!(schemas["GetOther200Envelope"][ENVELOPE]["key"], "other");
     }
 
     #[test]
@@ -634,7 +700,7 @@ mod tests {
     fn an_inline_response_of_another_form_stops() {
         let schema = json!({"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}});
         let mut document = document(json!({}), json!({"/v1/x": get(schema)}));
-        let error = hoist(&mut document, &mut Warnings::new())
+        let error = hoist(&mut document, &mut Warnings::new(), &mut Vec::new())
             .unwrap_err()
             .to_string();
         assert!(

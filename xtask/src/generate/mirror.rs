@@ -9,6 +9,7 @@
 use serde_json::{Value, json};
 
 use super::{Problem, walk::METHODS};
+use crate::json::alike;
 
 /// What a mirrored path begins with.
 pub const PREFIX: &str = "/v1/accounts/{account_id}/";
@@ -81,7 +82,7 @@ fn difference(operation: &Value, mirror: &Value) -> Option<String> {
             .iter()
             .find(|p| p["name"] == parameter["name"] && p["in"] == parameter["in"])
         {
-            Some(same) if same == parameter => {}
+            Some(same) if alike(same, parameter) => {}
             Some(_) => return Some(format!("the parameter {} differs", parameter["name"])),
             None => return Some(format!("it lacks the parameter {}", parameter["name"])),
         }
@@ -93,7 +94,7 @@ fn difference(operation: &Value, mirror: &Value) -> Option<String> {
         return Some(format!("it has the parameter {} besides", extra["name"]));
     }
     for key in ["requestBody", "responses", "security", "deprecated"] {
-        if operation[key] != mirror[key] {
+        if !alike(&operation[key], &mirror[key]) {
             return Some(format!("its {key} differ"));
         }
     }
@@ -130,6 +131,21 @@ mod tests {
     }
 
     #[test]
+    fn values_in_another_order_are_the_same() {
+        let mut document = document();
+        let values = [json!(["a", "b"]), json!(["b", "a"])];
+        for (path, values) in ["/v1/a/{id}", "/v1/accounts/{account_id}/a/{id}"]
+            .iter()
+            .zip(values)
+        {
+            let parameter = json!({"name": "x", "in": "query", "schema": {"enum": values}});
+            let parameters = document["paths"][path]["get"]["parameters"].as_array_mut();
+            parameters.unwrap().push(parameter);
+        }
+        assert!(fold(&mut document).is_empty());
+    }
+
+    #[test]
     fn an_operation_of_the_account_alone_stays() {
         let mut document = document();
         document["paths"]
@@ -147,10 +163,13 @@ mod tests {
         fn fails(change: impl Fn(&mut Value), why: &str) {
             let mut document = document();
             change(&mut document["paths"][MIRROR]["get"]);
-            let problems: Vec<String> = fold(&mut document).iter().map(Problem::to_string).collect();
+            let problems: Vec<String> =
+                fold(&mut document).iter().map(Problem::to_string).collect();
             assert_eq!(
                 problems,
-                [format!("GET {MIRROR} is no longer an exact mirror of /v1/a/{{id}}: {why}")]
+                [format!(
+                    "GET {MIRROR} is no longer an exact mirror of /v1/a/{{id}}: {why}"
+                )]
             );
         }
         fails(

@@ -2,7 +2,7 @@
 //!
 //! The steps, in order; each is a file with its rule at the top:
 //!
-//! 1. [`convert`] — Swagger 2.0 to OpenAPI 3.0.3
+//! 1. [`convert`] — Swagger 2.0 to OpenAPI 3.0.3; [`media_types`] — JSON and no other
 //! 2. [`mirror`] — the operations under `/v1/accounts/{account_id}` are folded
 //! 3. [`overlay`], stage `corrections`
 //! 4. [`types`] — ill-typed schemas are repaired from the shapes of their examples
@@ -18,6 +18,7 @@ pub mod convert;
 pub mod docs;
 pub mod hoist;
 pub mod lint;
+pub mod media_types;
 pub mod mirror;
 pub mod names;
 pub mod overlay;
@@ -67,6 +68,15 @@ pub enum Problem {
     },
     /// An overlay action that is stale.
     Overlay(overlay::Stale),
+    /// A name of an overlay's for something that cannot have it.
+    Name {
+        /// Where, in the document with its operations named and its types repaired.
+        pointer: String,
+        /// The name.
+        name: String,
+        /// Why it cannot.
+        why: String,
+    },
 }
 
 impl fmt::Display for Problem {
@@ -83,6 +93,10 @@ impl fmt::Display for Problem {
                 mirror::original(path)
             ),
             Self::Overlay(stale) => stale.fmt(f),
+            Self::Name { pointer, name, why } => write!(
+                f,
+                "{pointer}: a `names` overlay calls it {name}, but {why}; correct the overlay"
+            ),
         }
     }
 }
@@ -126,6 +140,7 @@ pub fn generate(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
 pub fn attempt(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
     let mut warnings = Warnings::new();
     let mut document = convert::to_openapi(contract)?;
+    media_types::only_json(&mut document)?;
     let mut problems = mirror::fold(&mut document);
     let mut applied = overlay::Applied::default();
     overlay::apply(overlays, Stage::Corrections, &mut document, &mut applied)?;
@@ -134,7 +149,7 @@ pub fn attempt(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
     statuses::complete(&mut document)?;
     overlay::apply(overlays, Stage::Names, &mut document, &mut applied)?;
     names::operations(&mut document)?;
-    hoist::hoist(&mut document, &mut warnings)?;
+    hoist::hoist(&mut document, &mut warnings, &mut problems)?;
     tolerant::relax(&mut document)?;
     tolerant::prune(&mut document);
     overlay::apply(overlays, Stage::Docs, &mut document, &mut applied)?;

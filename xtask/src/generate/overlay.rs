@@ -12,7 +12,7 @@
 //!   what only a person can know.
 //! - `names`: the same after the types are repaired, with the vendor's names and
 //!   inline schemas. An `x-huntress-name` there names an operation, a component, an
-//!   enum or an inline object.
+//!   enum or an inline object. A property that is gone is an error.
 //! - `docs`: the finished document, every schema a named component. Such an update
 //!   may only add words to what exists; a property that is gone is an error too.
 
@@ -89,7 +89,7 @@ pub struct Stale {
     pub stage: Stage,
     /// Its JSONPath.
     pub target: String,
-    /// Where it wants to add words to what does not exist; `None` where it matches nothing.
+    /// What it is written for that does not exist; `None` where it matches nothing.
     pub missing: Option<String>,
 }
 
@@ -98,7 +98,10 @@ impl fmt::Display for Stale {
         write!(f, "overlay {}, target {}: ", self.action.0, self.target)?;
         match &self.missing {
             None => f.write_str("matches nothing; remove the action or correct its target"),
-            Some(pointer) => write!(f, "{pointer} does not exist; a text was written for it"),
+            Some(pointer) => write!(
+                f,
+                "{pointer} does not exist; the overlay has something for it"
+            ),
         }
     }
 }
@@ -195,8 +198,10 @@ impl Action {
                 for pointer in &pointers {
                     let node = document.pointer_mut(pointer).context("located")?;
                     let mut update = update.clone();
-                    if stage == Stage::Docs {
-                        only_words(node, &mut update, pointer, &mut missing)?;
+                    match stage {
+                        Stage::Corrections => {}
+                        Stage::Names => only_existing(node, &mut update, pointer, &mut missing),
+                        Stage::Docs => only_words(node, &mut update, pointer, &mut missing)?,
                     }
                     merge(node, &update);
                 }
@@ -230,6 +235,26 @@ fn merge(node: &mut Value, update: &Value) {
         (Value::Array(node), update) => node.push(update.clone()),
         (node, update) => *node = update.clone(),
     }
+}
+
+/// Takes out of `update` what is written for a property that does not exist.
+fn only_existing(node: &Value, update: &mut Value, pointer: &str, missing: &mut Vec<String>) {
+    let Value::Object(update) = update else {
+        return;
+    };
+    let names = pointer.ends_with("/properties");
+    update.retain(|key, value| {
+        let inner = format!("{pointer}/{}", json::escape(key));
+        match node.get(key) {
+            Some(existing) => only_existing(existing, value, &inner, missing),
+            None if names => {
+                missing.push(inner);
+                return false;
+            }
+            None => {}
+        }
+        true
+    });
 }
 
 /// Takes out of `update` what is written for something that does not exist.
@@ -318,7 +343,9 @@ mod tests {
         let (_, stale) = applied(json!({}), &stale);
         assert_eq!(
             stale,
-            ["overlay test.yaml, target $.gone: matches nothing; remove the action or correct its target"]
+            [
+                "overlay test.yaml, target $.gone: matches nothing; remove the action or correct its target"
+            ]
         );
     }
 
@@ -333,6 +360,25 @@ mod tests {
     }
 
     #[test]
+    fn names_for_properties_that_do_not_exist_are_stale_and_the_others_are_applied() {
+        let stale = overlay(
+            "names",
+            "  - {target: $.A, description: why, update: {x: 1, properties: {gone: {n: 1}, id: {n: 2}}}}\n",
+        );
+        let (document, stale) = applied(json!({"A": {"properties": {"id": {}}}}), &stale);
+        assert_eq!(
+            stale,
+            [
+                "overlay test.yaml, target $.A: /A/properties/gone does not exist; the overlay has something for it"
+            ]
+        );
+        assert_eq!(
+            document,
+            json!({"A": {"x": 1, "properties": {"id": {"n": 2}}}})
+        );
+    }
+
+    #[test]
     fn words_for_what_does_not_exist_are_stale_and_the_others_are_applied() {
         let stale = overlay(
             "docs",
@@ -341,7 +387,9 @@ mod tests {
         let (document, stale) = applied(json!({"A": {"properties": {"id": {}}}}), &stale);
         assert_eq!(
             stale,
-            ["overlay test.yaml, target $.A: /A/properties/gone does not exist; a text was written for it"]
+            [
+                "overlay test.yaml, target $.A: /A/properties/gone does not exist; the overlay has something for it"
+            ]
         );
         assert_eq!(
             document,
