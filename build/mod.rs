@@ -29,6 +29,8 @@ use structs::Struct;
 
 /// Everything that is generated, before it becomes text.
 pub struct Code<'a> {
+    /// When the vendor's document was fetched, and its digest.
+    pub contract: &'a (String, String),
     pub operations: Vec<Operation<'a>>,
     pub structs: Vec<Struct>,
     pub enums: Vec<OpenEnum>,
@@ -46,6 +48,7 @@ pub fn parse(openapi: &str) -> Result<(serde_json::Value, Model), String> {
 pub fn generate<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Code<'a>, String> {
     let raw = bindings::generate(&view::view(document, model))?;
     let mut code = Code {
+        contract: &model.contract,
         operations: operations::read(&raw, model)?,
         structs: Vec::new(),
         enums: Vec::new(),
@@ -108,7 +111,14 @@ impl Code<'_> {
             .operations
             .iter()
             .filter_map(Operation::emit_account_method);
+        let (fetched, digest) = self.contract;
         let file = quote! {
+            /// The vendor's document that this crate was generated from.
+            pub const API_CONTRACT: crate::ApiContract = crate::ApiContract {
+                fetched: #fetched,
+                digest: #digest,
+            };
+
             /// What is sent and received. Generated from the vendor's document.
             pub mod types {
                 #(#structs)*

@@ -11,6 +11,8 @@ pub struct Model {
     pub operations: BTreeMap<String, Operation>,
     /// By component name; envelopes are left out.
     pub schemas: BTreeMap<String, Schema>,
+    /// When the vendor's document was fetched, and its digest.
+    pub contract: (String, String),
 }
 
 /// One operation.
@@ -157,6 +159,8 @@ impl Model {
                 model.schemas.insert(name.clone(), schema);
             }
         }
+        let contract = &document["info"]["x-huntress-contract"];
+        model.contract = (text(contract, "fetched"), text(contract, "digest"));
         Ok(model)
     }
 }

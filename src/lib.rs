@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod account;
+mod api_contract;
 mod call;
 mod client;
 mod credentials;
@@ -25,10 +26,11 @@ mod generated {
 }
 
 pub use account::AccountClient;
+pub use api_contract::ApiContract;
 pub use client::{Client, ClientBuilder};
 pub use credentials::{Credentials, CredentialsError};
 pub use error::Error;
-pub use generated::{builder, types};
+pub use generated::{API_CONTRACT, builder, types};
 pub use input::InvalidValue;
 pub use jiff;
 pub use open_enum::UnknownValue;

@@ -9,8 +9,16 @@
 //! "example": {"id": 7, "tags": ["a", "b"]}
 //! "x-example-shape": {"id": "integer", "tags": ["string"]}
 //! ```
+//!
+//! [`prose`] has a digest of each text and example that is dropped, so that a later
+//! document can be asked whether its words are still the same.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::json::escape;
 
 /// The key under which the contract keeps an example's shape.
 pub const SHAPE: &str = "x-example-shape";
@@ -58,24 +66,99 @@ pub fn reduce(document: Value) -> Value {
     }
 }
 
+/// What becomes of an entry of a node.
+enum Entry {
+    /// Kept as it stands.
+    Verbatim,
+    /// Replaced by its shape; `true` where it is a list or map of examples.
+    Example(bool),
+    Prose,
+    /// A map of names to nodes.
+    Names,
+    Node,
+}
+
+impl Entry {
+    fn of(key: &str, value: &Value) -> Self {
+        match key {
+            _ if VERBATIM.contains(&key) => Self::Verbatim,
+            "example" | "x-example" => Self::Example(false),
+            "examples" => Self::Example(true),
+            _ if PROSE.contains(&key) => Self::Prose,
+            _ if NAME_MAPS.contains(&key) && value.is_object() => Self::Names,
+            _ => Self::Node,
+        }
+    }
+}
+
+/// A digest of everything that [`reduce`] drops, by its place. Places in lists of named
+/// things go by name (`/parameters/query:limit/description`), so that an insertion does
+/// not move them.
+pub fn prose(document: &Value) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    prose_of_node(document, "", &mut found);
+    found
+}
+
+fn prose_of_node(node: &Value, at: &str, found: &mut BTreeMap<String, String>) {
+    match node {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let inner = format!("{at}/{}", escape(key));
+                match Entry::of(key, value) {
+                    Entry::Verbatim => {}
+                    Entry::Example(_) | Entry::Prose => drop(found.insert(inner, digest(value, 8))),
+                    Entry::Names => {
+                        for (name, node) in value.as_object().into_iter().flatten() {
+                            prose_of_node(node, &format!("{inner}/{}", escape(name)), found);
+                        }
+                    }
+                    Entry::Node => prose_of_node(value, &inner, found),
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let inner = format!("{at}/{}", escape(&identity(item, index)));
+                prose_of_node(item, &inner, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What tells an item of a list from the others.
+pub fn identity(item: &Value, index: usize) -> String {
+    match (item["in"].as_str(), item["name"].as_str()) {
+        (Some("body"), _) => "body".to_owned(),
+        (Some(place), Some(name)) => format!("{place}:{name}"),
+        (None, Some(name)) => name.to_owned(),
+        _ => index.to_string(),
+    }
+}
+
+/// The first `length` hexadecimal digits of the SHA-256 of the canonical text.
+pub fn digest(value: &Value, length: usize) -> String {
+    let hash = Sha256::digest(crate::json::canonical_text(value.clone()));
+    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    hex[..length.min(hex.len())].to_owned()
+}
+
 fn reduce_node(node: Map<String, Value>) -> Map<String, Value> {
     let mut kept = Map::new();
     for (key, value) in node {
-        if VERBATIM.contains(&key.as_str()) {
-            kept.insert(key, value);
-        } else if key == "example" || key == "x-example" {
-            kept.insert(SHAPE.to_owned(), shape(&value));
-        } else if key == "examples" {
-            kept.insert(SHAPE.to_owned(), shape_of_examples(value));
-        } else if PROSE.contains(&key.as_str()) {
-            continue;
-        } else if NAME_MAPS.contains(&key.as_str())
-            && let Value::Object(names) = value
-        {
-            let names = names.into_iter().map(|(name, node)| (name, reduce(node)));
-            kept.insert(key, Value::Object(names.collect()));
-        } else {
-            kept.insert(key, reduce(value));
+        match (Entry::of(&key, &value), value) {
+            (Entry::Verbatim, value) => drop(kept.insert(key, value)),
+            (Entry::Example(false), value) => drop(kept.insert(SHAPE.to_owned(), shape(&value))),
+            (Entry::Example(true), value) => {
+                kept.insert(SHAPE.to_owned(), shape_of_examples(value));
+            }
+            (Entry::Prose, _) => {}
+            (Entry::Names, Value::Object(names)) => {
+                let names = names.into_iter().map(|(name, node)| (name, reduce(node)));
+                kept.insert(key, Value::Object(names.collect()));
+            }
+            (_, value) => drop(kept.insert(key, reduce(value))),
         }
     }
     kept
@@ -187,6 +270,35 @@ mod tests {
                 "mixed": ["integer", "string"], "empty": []
             }})
         );
+    }
+
+    #[test]
+    fn what_is_dropped_leaves_a_digest_by_its_place() {
+        let document = |text: &str| {
+            json!({"info": {"title": "T", "description": text}, "paths": {"/a": {"get": {
+                "parameters": [{"in": "query", "name": "q", "description": "words"}]}}},
+                "definitions": {"A": {"properties": {"description": {"type": "string", "example": 7}}}}})
+        };
+        let before = prose(&document("words"));
+        let places: Vec<_> = before.keys().map(String::as_str).collect();
+        assert_eq!(
+            places,
+            [
+                "/definitions/A/properties/description/example",
+                "/info/description",
+                "/paths/~1a/get/parameters/query:q/description",
+            ]
+        );
+        let after = prose(&document("other words"));
+        let changed = before
+            .iter()
+            .filter(|(place, digest)| after[*place] != **digest);
+        assert_eq!(
+            changed.map(|(place, _)| place).collect::<Vec<_>>(),
+            ["/info/description"]
+        );
+        assert!(before.values().all(|digest| digest.len() == 8));
+        assert_eq!(prose(&reduce(document("words"))), BTreeMap::new());
     }
 
     #[test]

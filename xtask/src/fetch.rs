@@ -1,11 +1,14 @@
 //! `cargo xtask fetch`: the vendor's documents, checked and reduced to their contract.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use jiff::civil::Date;
 use serde_json::Value;
 
+use crate::fetched::{self, Fetched};
 use crate::source::Source;
 use crate::{contract, generate, json};
 
@@ -14,37 +17,80 @@ pub const API_DOCUMENT: &str = "https://api.huntress.io/swagger_doc.json";
 /// Where the vendor serves its webhooks document.
 pub const WEBHOOKS_DOCUMENT: &str = "https://api.huntress.io/v1/webhooks_doc.json";
 
+/// The contract of the REST API, in the `spec` folder.
+pub const API_FILE: &str = "swagger_doc.json";
+/// The contract of the webhooks, in the `spec` folder.
+pub const WEBHOOKS_FILE: &str = "webhooks_doc.json";
+
 const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
 
 /// Fetches both documents, writes their contracts into `spec`, then generates.
 ///
 /// Everything is read and checked, and the new `openapi.json` made, before the
-/// first file is replaced: bad input leaves the folder as it was.
-pub fn run(spec: &Path, api: &Source, webhooks: &Source, timeout: Duration) -> Result<()> {
-    let api = contract_of(&api.read(timeout)?, &api.to_string(), check_swagger)?;
-    let webhooks = contract_of(
-        &webhooks.read(timeout)?,
-        &webhooks.to_string(),
-        check_webhooks,
-    )?;
-    let generated = generate::generate(&api, &generate::overlay::read(spec)?)
+/// first file is replaced: bad input leaves the folder as it was. `date` is the day of a
+/// new contract; one that has not changed keeps its day.
+pub fn run(
+    spec: &Path,
+    api: &Source,
+    webhooks: &Source,
+    date: Date,
+    timeout: Duration,
+) -> Result<()> {
+    let api = Document::read(api, timeout, check_swagger)?;
+    let webhooks = Document::read(webhooks, timeout, check_webhooks)?;
+    let fetched = Fetched {
+        date: date_of_unchanged(spec, &api, &webhooks).unwrap_or(date),
+        prose: BTreeMap::from([
+            (API_FILE.to_owned(), api.prose),
+            (WEBHOOKS_FILE.to_owned(), webhooks.prose),
+        ]),
+    };
+    let mut generated = generate::generate(&api.contract, &generate::overlay::read(spec)?)
         .context("the new document cannot be generated; nothing was written")?;
+    fetched.stamp(&api.contract, &mut generated.document);
 
-    let (paths, operations, schemas) = counts(&api);
-    json::write_atomically(&spec.join("swagger_doc.json"), &json::canonical_text(api))?;
-    json::write_atomically(
-        &spec.join("webhooks_doc.json"),
-        &json::canonical_text(webhooks),
-    )?;
+    let (paths, operations, schemas) = counts(&api.contract);
+    for (name, contract) in [(API_FILE, api.contract), (WEBHOOKS_FILE, webhooks.contract)] {
+        json::write_atomically(&spec.join(name), &json::canonical_text(contract))?;
+    }
+    json::write_atomically(&spec.join(fetched::FILE), &fetched.text())?;
     println!("contract: {paths} paths, {operations} operations, {schemas} definitions");
     generate::write(spec, &generated)
 }
 
-/// Parses, checks and reduces one document.
-pub fn contract_of(text: &str, name: &str, check: impl Fn(&Value) -> Result<()>) -> Result<Value> {
-    let document = parse(text).with_context(|| format!("{name} cannot be used"))?;
-    check(&document).with_context(|| format!("{name} cannot be used"))?;
-    Ok(json::canonical(contract::reduce(document)))
+fn date_of_unchanged(spec: &Path, api: &Document, webhooks: &Document) -> Option<Date> {
+    let same = |name: &str, document: &Document| {
+        json::read(&spec.join(name)).is_ok_and(|contract| contract == document.contract)
+    };
+    let unchanged = same(API_FILE, api) && same(WEBHOOKS_FILE, webhooks);
+    let text = std::fs::read_to_string(spec.join(fetched::FILE)).ok();
+    Some(Fetched::parse(&text.filter(|_| unchanged)?).ok()?.date)
+}
+
+/// One of the vendor's documents.
+#[derive(Debug)]
+pub struct Document {
+    /// Its facts, canonical.
+    pub contract: Value,
+    /// The digests of its words.
+    pub prose: BTreeMap<String, String>,
+}
+
+impl Document {
+    /// Reads, parses, checks and reduces one document.
+    pub fn read(from: &Source, timeout: Duration, check: fn(&Value) -> Result<()>) -> Result<Self> {
+        Self::parse(&from.read(timeout)?, &from.to_string(), check)
+    }
+
+    /// Parses, checks and reduces one document; errors call it `name`.
+    pub fn parse(text: &str, name: &str, check: fn(&Value) -> Result<()>) -> Result<Self> {
+        let document = parse(text).with_context(|| format!("{name} cannot be used"))?;
+        check(&document).with_context(|| format!("{name} cannot be used"))?;
+        Ok(Self {
+            prose: contract::prose(&document),
+            contract: json::canonical(contract::reduce(document)),
+        })
+    }
 }
 
 fn parse(text: &str) -> Result<Value> {

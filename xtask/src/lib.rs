@@ -2,13 +2,21 @@
 //!
 //! [`fetch`] takes the vendor's documents and keeps their [`contract`];
 //! [`generate`] turns the contract and our overlays into the OpenAPI document
-//! that `build.rs` and the simulator read. `main.rs` is the command line.
+//! that `build.rs` and the simulator read; [`drift`] says what a new document changes.
+//! `main.rs` is the command line.
 
 pub mod contract;
+pub mod drift;
 pub mod fetch;
+pub mod fetched;
 pub mod generate;
 pub mod json;
 pub mod source;
 
 /// The `spec` folder of this workspace.
 pub const SPEC_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../spec");
+
+/// The generator of the crate's code, for the surface that it makes.
+#[path = "../../build/mod.rs"]
+#[allow(dead_code)]
+mod codegen;

@@ -1,10 +1,11 @@
-//! `cargo xtask`: fetch the vendor's document, generate `spec/openapi.json`.
+//! `cargo xtask`: fetch the vendor's document, generate `spec/openapi.json`, judge drift.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{fetch, generate, source::Source};
+use xtask::drift::{report::Format, rules::Level};
+use xtask::{drift, fetch, fetched, generate, source::Source};
 
 /// Maintenance verbs of the huntress workspace.
 #[derive(Parser)]
@@ -27,6 +28,9 @@ enum Verb {
         /// The webhooks document: an http(s) URL or a path.
         #[arg(long, value_name = "URL-or-PATH", default_value = fetch::WEBHOOKS_DOCUMENT)]
         webhooks_from: Source,
+        /// The day the documents are of, where they were saved before [default: today, UTC].
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        date: Option<jiff::civil::Date>,
         /// Seconds to wait for each document.
         #[arg(long, value_name = "SECONDS", default_value_t = 60)]
         timeout: u64,
@@ -38,22 +42,82 @@ enum Verb {
         #[arg(long)]
         check: bool,
     },
+    /// Says what has changed in the vendor's document and what it means.
+    ///
+    /// Exit status: 0 for nothing at or above --fail-on, 1 for drift, 2 where the
+    /// comparison could not be made.
+    Drift {
+        /// The vendor's REST API document: an http(s) URL or a path.
+        ///
+        /// Given alone, the webhooks are not compared.
+        #[arg(long, value_name = "URL-or-PATH")]
+        from: Option<Source>,
+        /// The vendor's webhooks document: an http(s) URL or a path.
+        #[arg(long, value_name = "URL-or-PATH")]
+        webhooks_from: Option<Source>,
+        /// What to compare with: a document, a spec folder or a git revision
+        /// [default: the contract in the spec folder].
+        #[arg(long, value_name = "PATH-or-REV")]
+        base: Option<String>,
+        /// How to write the report.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+        /// The least level that is drift.
+        #[arg(long, value_enum, value_name = "LEVEL", default_value = "info")]
+        fail_on: Level,
+        /// Changes that are known: a YAML list of {id, pointer, reason, expires}.
+        #[arg(long, value_name = "FILE")]
+        ignore: Option<PathBuf>,
+        /// Seconds to wait for each document.
+        #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+        timeout: u64,
+    },
 }
 
 fn main() -> ExitCode {
+    quiet_about_caught_panics();
     let arguments = Arguments::parse();
-    let outcome = match &arguments.verb {
+    let seconds = std::time::Duration::from_secs;
+    let outcome = match arguments.verb {
         Verb::Fetch {
             from,
             webhooks_from,
+            date,
             timeout,
-        } => fetch::run(
-            &arguments.spec,
+        } => {
+            let date = date.unwrap_or_else(fetched::today);
+            let timeout = seconds(timeout);
+            fetch::run(&arguments.spec, &from, &webhooks_from, date, timeout)
+        }
+        Verb::Generate { check } => generate::run(&arguments.spec, check),
+        Verb::Drift {
             from,
             webhooks_from,
-            std::time::Duration::from_secs(*timeout),
-        ),
-        Verb::Generate { check } => generate::run(&arguments.spec, *check),
+            base,
+            format,
+            fail_on,
+            ignore,
+            timeout,
+        } => {
+            let vendors = |url: &str| url.parse().expect("a source");
+            let webhooks_from = match &from {
+                Some(_) => webhooks_from,
+                None => Some(webhooks_from.unwrap_or_else(|| vendors(fetch::WEBHOOKS_DOCUMENT))),
+            };
+            return drift(
+                drift::Options {
+                    spec: arguments.spec,
+                    from: from.unwrap_or_else(|| vendors(fetch::API_DOCUMENT)),
+                    webhooks_from,
+                    base,
+                    ignore,
+                    timeout: seconds(timeout),
+                    today: fetched::today(),
+                },
+                format,
+                fail_on,
+            );
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -62,4 +126,36 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// An unreachable vendor must never look like "no drift": that has a status of its own.
+const NOT_COMPARED: u8 = 2;
+
+fn drift(options: drift::Options, format: Format, fail_on: Level) -> ExitCode {
+    match drift::run(&options) {
+        Ok(report) => {
+            anstream::print!("{}", report.write(format));
+            let drift = fail_on != Level::None && report.worst() >= fail_on;
+            ExitCode::from(u8::from(drift))
+        }
+        Err(error) => {
+            anstream::eprintln!("error: {error:#}");
+            ExitCode::from(NOT_COMPARED)
+        }
+    }
+}
+
+/// progenitor panics on what it does not know. The panic is caught and told as an error;
+/// its own message would only be in the way.
+fn quiet_about_caught_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map_or("", |place| place.file());
+        if !["progenitor-impl", "typify-impl"]
+            .iter()
+            .any(|name| place.contains(name))
+        {
+            usual(panic);
+        }
+    }));
 }

@@ -69,6 +69,8 @@ fn download(url: &str, timeout: Duration) -> Result<Vec<u8>> {
     let client = reqwest::blocking::Client::builder()
         .tls_backend_preconfigured(tls()?)
         .timeout(timeout)
+        // A document that has moved is for a person to see.
+        .redirect(reqwest::redirect::Policy::none())
         .user_agent("huntress-rs xtask")
         .build()?;
     let response = client.get(url).send().map_err(|error| {
@@ -79,6 +81,14 @@ fn download(url: &str, timeout: Duration) -> Result<Vec<u8>> {
         }
     })?;
     let status = response.status();
+    if status.is_redirection() {
+        let target = response.headers().get(reqwest::header::LOCATION);
+        let target = target.and_then(|target| target.to_str().ok());
+        bail!(
+            "{source} answered {status}, a redirect to {}; pass that address if it is right",
+            target.unwrap_or("nowhere")
+        );
+    }
     if status != reqwest::StatusCode::OK {
         bail!("{source} answered {status}; expected 200 OK");
     }

@@ -177,15 +177,31 @@ fn the_vendors_document_over_http_gives_the_committed_contract_byte_for_byte() {
     };
     let webhooks = fs::read(format!("{UPSTREAM}/webhooks_doc.json")).unwrap();
     let workspace = Workspace::new();
-    for name in ["swagger_doc.json", "webhooks_doc.json", "openapi.json"] {
+    let fetched: Value = serde_json::from_str(&workspace.read("fetched.json")).unwrap();
+    let files = [
+        "swagger_doc.json",
+        "webhooks_doc.json",
+        "openapi.json",
+        "fetched.json",
+    ];
+    for name in files {
         fs::remove_file(workspace.path(name)).unwrap();
     }
     let (api, webhooks) = (
         serve(http("200 OK", &api)),
         serve(http("200 OK", &webhooks)),
     );
-    workspace.succeeds(&["fetch", "--from", &api, "--webhooks-from", &webhooks]);
-    for name in ["swagger_doc.json", "webhooks_doc.json", "openapi.json"] {
+    let day = fetched["date"].as_str().unwrap();
+    workspace.succeeds(&[
+        "fetch",
+        "--from",
+        &api,
+        "--webhooks-from",
+        &webhooks,
+        "--date",
+        day,
+    ]);
+    for name in files {
         let committed = fs::read_to_string(format!("{SPEC}/{name}")).unwrap();
         assert!(workspace.read(name) == committed, "{name} differs");
     }
@@ -463,7 +479,7 @@ fn an_overlay_for_what_is_gone_stops() {
     workspace.set_contract(&contract);
     let error = workspace.fails(&["generate"]);
     assert!(
-        error.contains("/serial_number does not exist; a text was written for it"),
+        error.contains("/serial_number does not exist; the overlay has something for it"),
         "{error}"
     );
 }

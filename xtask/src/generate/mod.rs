@@ -35,7 +35,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::json;
+use crate::fetched::{self, Fetched};
+use crate::{fetch, json};
 use overlay::{Overlay, Stage};
 
 /// What a person should write, one sentence each.
@@ -110,8 +111,10 @@ impl Generated {
 
 /// Runs the verb: generates, then writes or (with `check`) compares.
 pub fn run(spec: &Path, check: bool) -> Result<()> {
-    let contract = json::read(&spec.join("swagger_doc.json"))?;
-    let generated = generate(&contract, &overlay::read(spec)?)?;
+    let contract = json::read(&spec.join(fetch::API_FILE))?;
+    let fetched = Fetched::parse(&read(&spec.join(fetched::FILE))?)?;
+    let mut generated = generate(&contract, &overlay::read(spec)?)?;
+    fetched.stamp(&contract, &mut generated.document);
     if check {
         compare(spec, &generated)
     } else {
@@ -165,7 +168,7 @@ pub fn attempt(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
 }
 
 /// The documents that the simulator serves. It is published alone, so it has copies.
-const SERVED: [&str; 3] = ["openapi.json", "swagger_doc.json", "webhooks_doc.json"];
+const SERVED: [&str; 3] = ["openapi.json", fetch::API_FILE, fetch::WEBHOOKS_FILE];
 
 /// Where those copies are; `None` where the documents stand alone.
 fn copies(spec: &Path) -> Option<PathBuf> {
