@@ -1,147 +1,12 @@
 //! `cargo xtask` as a maintainer runs it: on files, and over loopback HTTP.
 
+mod support;
+
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
-
-const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../spec");
-const UPSTREAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/upstream");
-
-/// A copy of the `spec` folder to work in.
-struct Workspace(TempDir);
-
-impl Workspace {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("overlay")).unwrap();
-        for (from, to) in [
-            (SPEC.into(), folder.path().to_owned()),
-            (
-                Path::new(SPEC).join("overlay"),
-                folder.path().join("overlay"),
-            ),
-        ] as [(PathBuf, PathBuf); 2]
-        {
-            for entry in fs::read_dir(from)
-                .unwrap()
-                .map(Result::unwrap)
-                .filter(|e| e.path().is_file())
-            {
-                fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-            }
-        }
-        Self(folder)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap()
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        fs::write(self.path(name), text).unwrap();
-        self.path(name).display().to_string()
-    }
-
-    fn contract(&self) -> Value {
-        serde_json::from_str(&self.read("swagger_doc.json")).unwrap()
-    }
-
-    fn set_contract(&self, contract: &Value) {
-        self.write(
-            "swagger_doc.json",
-            &serde_json::to_string_pretty(contract).unwrap(),
-        );
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_xtask"))
-            .arg("--spec")
-            .arg(self.0.path())
-            .args(arguments)
-            .output()
-            .unwrap()
-    }
-
-    #[track_caller]
-    fn succeeds(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr)
-    }
-
-    #[track_caller]
-    fn fails(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert_eq!(output.status.code(), Some(1));
-        String::from_utf8(output.stderr).unwrap()
-    }
-
-    /// Fails to fetch `from`, with this message, and changes no file.
-    #[track_caller]
-    fn refuses_with(&self, from: &str, timeout: &str, message: &str) {
-        let files = ["swagger_doc.json", "webhooks_doc.json", "openapi.json"];
-        let before = files.map(|name| self.read(name));
-        let webhooks = format!("{SPEC}/webhooks_doc.json");
-        let error = self.fails(&[
-            "fetch",
-            "--from",
-            from,
-            "--webhooks-from",
-            &webhooks,
-            "--timeout",
-            timeout,
-        ]);
-        assert_eq!(
-            error.trim_end(),
-            format!("error: {}", message.replace("{from}", from))
-        );
-        assert_eq!(files.map(|name| self.read(name)), before);
-    }
-
-    #[track_caller]
-    fn refuses(&self, text: &str, why: &str) {
-        let from = self.write("vendor.json", text);
-        self.refuses_with(&from, "60", &format!("{{from}} cannot be used: {why}"));
-    }
-}
-
-/// Serves one raw HTTP answer to each connection; `None` accepts and stays silent.
-fn serve(answer: Option<Vec<u8>>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let mut silent = Vec::new();
-        for mut stream in listener.incoming().flatten() {
-            let _ = stream.read(&mut [0; 4096]);
-            match &answer {
-                Some(answer) => drop(stream.write_all(answer)),
-                None => silent.push(stream),
-            }
-        }
-    });
-    format!("http://{address}/doc.json")
-}
-
-fn http(status: &str, body: &[u8]) -> Option<Vec<u8>> {
-    let head = format!(
-        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        body.len()
-    );
-    Some([head.as_bytes(), body].concat())
-}
+use support::{BadInput, SPEC, UPSTREAM, Workspace, bad_inputs, http, serve};
 
 #[test]
 fn the_committed_document_is_up_to_date_and_complete() {
@@ -208,89 +73,25 @@ fn the_vendors_document_over_http_gives_the_committed_contract_byte_for_byte() {
 }
 
 #[test]
-fn what_cannot_be_read_says_why_and_changes_nothing() {
+fn what_cannot_be_used_says_why_and_changes_nothing() {
     let workspace = Workspace::new();
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let closed = format!("http://{free}/doc.json");
-    workspace.refuses_with(
-        &closed,
-        "60",
-        "cannot reach {from}: Connection refused (os error 111)",
-    );
-    workspace.refuses_with(&serve(None), "1", "{from} did not answer within 1s");
-    let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"a\"".to_vec();
-    let from = serve(Some(cut));
-    let error = workspace.fails(&["fetch", "--from", &from, "--webhooks-from", &from]);
-    assert!(
-        error.starts_with(&format!("error: {from} broke off: ")),
-        "{error}"
-    );
-    workspace.refuses_with(
-        &serve(http("503 Service Unavailable", b"")),
-        "60",
-        "{from} answered 503 Service Unavailable; expected 200 OK",
-    );
-    let missing = workspace.path("missing.json").display().to_string();
-    workspace.refuses_with(
-        &missing,
-        "60",
-        "cannot open {from}: No such file or directory (os error 2)",
-    );
-    let large = vec![b' '; (32 << 20) + 1];
-    workspace.refuses_with(
-        &serve(http("200 OK", &large)),
-        "60",
-        "{from} is larger than 32 MiB",
-    );
-    workspace.refuses_with(
-        &serve(http("200 OK", b"\xff{}")),
-        "60",
-        "{from} is not UTF-8 text",
-    );
-}
-
-#[test]
-fn what_is_not_the_vendors_document_says_why_and_changes_nothing() {
-    let workspace = Workspace::new();
-    workspace.refuses("", "it is empty");
-    workspace.refuses(
-        "<!doctype html><title>Sign in</title>",
-        "it is HTML, not JSON",
-    );
-    workspace.refuses(
-        r#"{"swagger": "2.0", "paths""#,
-        "its JSON is truncated: EOF while parsing an object at line 1 column 26",
-    );
-    workspace.refuses(
-        r#"{"swagger": 2.0,}"#,
-        "its JSON is broken: trailing comma at line 1 column 17",
-    );
-    workspace.refuses("[]", "it is JSON, but not an object");
-    workspace.refuses(
-        r#"{"openapi": "3.1.0"}"#,
-        "it is not Swagger 2.0: it has no `swagger` key",
-    );
-    workspace.refuses(
-        r#"{"swagger": "1.2"}"#,
-        "it is not Swagger 2.0: `swagger` is \"1.2\"",
-    );
-    workspace.refuses(r#"{"swagger": "2.0"}"#, "it has no paths");
-    workspace.refuses(r#"{"swagger": "2.0", "paths": {}}"#, "it has no paths");
-    workspace.refuses(
-        r#"{"swagger": "2.0", "paths": {"/a": {}}}"#,
-        "its paths have no operations",
-    );
-    workspace.refuses(
-        r#"{"swagger": "2.0", "paths": {"/a": {"get": {}, "get": {}}}}"#,
-        "the key /paths/~1a/get stands there twice at line 1 column 52",
-    );
-    workspace.refuses(
-        r#"{"swagger": "2.0", "paths": {"/a/{id}": {"get": {}}, "/a/{key}": {"get": {}}}}"#,
-        "it declares one operation twice: GET /a/{id} and GET /a/{key}",
-    );
+    let files = ["swagger_doc.json", "webhooks_doc.json", "openapi.json"];
+    let before = files.map(|name| workspace.read(name));
+    let webhooks = format!("{SPEC}/webhooks_doc.json");
+    for BadInput { from, message } in bad_inputs(&workspace) {
+        let arguments = [
+            "fetch",
+            "--timeout",
+            "1",
+            "--from",
+            &from,
+            "--webhooks-from",
+            &webhooks,
+        ];
+        let error = workspace.fails(&arguments);
+        assert!(error.starts_with(&format!("error: {message}")), "{error}");
+        assert_eq!(files.map(|name| workspace.read(name)), before);
+    }
 }
 
 #[test]

@@ -99,6 +99,11 @@ impl Made {
             generated,
         })
     }
+
+    /// The crate's surface, as the snapshots show it.
+    pub fn surface(&self) -> String {
+        self.surface.operations_text() + &self.surface.types_text()
+    }
 }
 
 /// The API's contract that others are compared with, and what the pipeline makes of it.
@@ -122,6 +127,11 @@ impl<'a> Base<'a> {
         let made = Made::of(contract, overlays)
             .context("the contract to compare with cannot be generated")?;
         Ok(Self { contract, made })
+    }
+
+    /// What the pipeline makes of it.
+    pub fn made(&self) -> &Made {
+        &self.made
     }
 
     /// Judges everything that is different in `contract`, of which the pipeline made

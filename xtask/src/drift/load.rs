@@ -87,7 +87,7 @@ pub fn new_side(api: &Source, webhooks: Option<&Source>, timeout: Duration) -> R
     let read = |source: &Source, name: &str, check| -> Result<Loaded> {
         let document = Document::read(source, timeout, check)?;
         let beside = match source {
-            Source::Path(path) => beside(path.parent(), name)?,
+            Source::Path(path) => beside(path, name)?,
             Source::Url(_) => None,
         };
         Ok(Loaded::new(document, beside))
@@ -117,7 +117,7 @@ pub fn base_side(spec: &Path, base: Option<&str>) -> Result<Side> {
             fetch::check_swagger,
         )?;
         let mut side = folder(spec, base.to_owned())?;
-        side.api = Loaded::new(document, beside(path.parent(), API_FILE)?);
+        side.api = Loaded::new(document, beside(&path, API_FILE)?);
         return Ok(side);
     }
     revision(spec, base)
@@ -125,9 +125,9 @@ pub fn base_side(spec: &Path, base: Option<&str>) -> Result<Side> {
 
 fn folder(spec: &Path, name: String) -> Result<Side> {
     let read = |file: &str, check| -> Result<Loaded> {
-        let path = Source::Path(spec.join(file));
-        let document = Document::read(&path, Duration::MAX, check)?;
-        Ok(Loaded::new(document, beside(Some(spec), file)?))
+        let path = spec.join(file);
+        let document = Document::read(&Source::Path(path.clone()), Duration::MAX, check)?;
+        Ok(Loaded::new(document, beside(&path, file)?))
     };
     Ok(Side {
         name,
@@ -136,13 +136,12 @@ fn folder(spec: &Path, name: String) -> Result<Side> {
     })
 }
 
-fn beside(folder: Option<&Path>, name: &str) -> Result<Option<BTreeMap<String, String>>> {
-    let Some(path) = folder
-        .map(|folder| folder.join(fetched::FILE))
-        .filter(|path| path.is_file())
-    else {
+/// The digests of the words of a contract that stands, under its name, in a `spec` folder.
+fn beside(contract: &Path, name: &str) -> Result<Option<BTreeMap<String, String>>> {
+    let path = contract.with_file_name(fetched::FILE);
+    if contract.file_name() != Some(name.as_ref()) || !path.is_file() {
         return Ok(None);
-    };
+    }
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}", path.display()))?;
     Ok(Fetched::parse(&text)?.prose.remove(name))

@@ -146,8 +146,10 @@ impl Report {
                     action,
                     ..
                 } = change;
+                let what = visible(what);
                 let _ = writeln!(text, "  {bold}{what}{bold:#}");
                 for line in &change.surface {
+                    let line = visible(line);
                     let color = if line.starts_with('-') {
                         AnsiColor::Red
                     } else {
@@ -158,7 +160,7 @@ impl Report {
                 }
                 let _ = writeln!(text, "    {action}");
                 for repair in &change.repair {
-                    let _ = writeln!(text, "    To repair: {repair}");
+                    let _ = writeln!(text, "    To repair: {}", visible(repair));
                 }
                 let concerned = concerned(&change.operations);
                 let _ = writeln!(
@@ -166,6 +168,7 @@ impl Report {
                     "    {dim}{}  wire {wire}, sdk {sdk}{concerned}{dim:#}",
                     rule.id
                 );
+                let pointer = visible(pointer);
                 let _ = writeln!(text, "    {dim}{}{pointer}{dim:#}", change.document);
             }
             text.push('\n');
@@ -173,7 +176,7 @@ impl Report {
         for (title, lines) in self.lists() {
             let _ = writeln!(text, "{bold}{title}{bold:#}");
             for line in lines {
-                let _ = writeln!(text, "  {line}");
+                let _ = writeln!(text, "  {}", visible(&line));
             }
             text.push('\n');
         }
@@ -305,7 +308,7 @@ fn markdown_of(change: &Change) -> String {
         rule.id,
         escape_markdown(&concerned(&change.operations).replacen("  ", ", ", 1)),
         change.document,
-        pointer.replace('`', "'"),
+        visible(pointer).replace('`', "'"),
     );
     for repair in &change.repair {
         let _ = writeln!(part, "  <br>To repair: {}", escape_markdown(repair));
@@ -313,11 +316,24 @@ fn markdown_of(change: &Change) -> String {
     if !change.surface.is_empty() {
         part.push_str("\n  ```diff\n");
         for line in &change.surface {
-            let _ = writeln!(part, "  {}", line.replace("```", "'''"));
+            let _ = writeln!(part, "  {}", visible(line).replace("```", "'''"));
         }
         part.push_str("  ```\n\n");
     }
     part
+}
+
+/// Names out of the vendor's document may have line breaks and worse; here they are only
+/// shown.
+fn visible(text: &str) -> String {
+    let mut shown = String::new();
+    for c in text.chars() {
+        match c.is_control() {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// Names out of the vendor's document must not become markup: what is not in backticks is
@@ -325,7 +341,7 @@ fn markdown_of(change: &Change) -> String {
 fn escape_markdown(text: &str) -> String {
     let mut escaped = String::new();
     let mut code = false;
-    for c in text.chars() {
+    for c in visible(text).chars() {
         match c {
             '`' => code = !code,
             '<' | '>' | '[' | ']' | '*' | '_' | '@' | '#' | '\\' | '|' if !code => {
@@ -340,9 +356,7 @@ fn escape_markdown(text: &str) -> String {
 
 /// Escapes the message of a workflow command.
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
+    visible(text).replace('%', "%25")
 }
 
 /// Escapes a property of a workflow command.
@@ -364,7 +378,7 @@ mod tests {
 
     #[test]
     fn workflow_commands_stay_on_one_line() {
-        assert_eq!(data("100%\n::error::x"), "100%25%0A::error::x");
+        assert_eq!(data("100%\n::error::x"), "100%25\\n::error::x");
         assert_eq!(property("a:b,c"), "a%3Ab%2Cc");
     }
 
