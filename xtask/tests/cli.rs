@@ -132,10 +132,8 @@ fn check_shows_a_diff_and_writes_nothing() {
     assert_eq!(workspace.read("openapi.json"), stale);
 }
 
-/// A release with new things of every kind builds without a hand edit; what wants a
-/// person's words is listed, and only `--check` insists on it.
 #[test]
-fn the_simulators_copies_follow() {
+fn the_simulators_copies_and_the_table_of_rules_follow() {
     let root = tempfile::tempdir().unwrap();
     let (spec, copies) = (root.path().join("spec"), root.path().join("simulator/spec"));
     fs::create_dir_all(&copies).unwrap();
@@ -158,8 +156,28 @@ fn the_simulators_copies_follow() {
         stale.contains("simulator/spec/webhooks_doc.json is stale"),
         "{stale}"
     );
+
+    let readme = root.path().join("xtask/README.md");
+    fs::create_dir_all(readme.parent().unwrap()).unwrap();
+    let around = |table: &str| format!("a\n<!-- rules -->\n{table}<!-- end of the rules -->\nb\n");
+    fs::write(&readme, around("| old |\n")).unwrap();
+    fs::copy(
+        spec.join("webhooks_doc.json"),
+        copies.join("webhooks_doc.json"),
+    )
+    .unwrap();
+    let stale = String::from_utf8(xtask(&["generate", "--check"]).stderr).unwrap();
+    assert!(
+        stale.contains("the rules in xtask/README.md are stale"),
+        "{stale}"
+    );
+    assert!(xtask(&["generate"]).status.success());
+    let table = xtask::drift::rules::table();
+    assert_eq!(fs::read_to_string(readme).unwrap(), around(&table));
 }
 
+/// A release with new things of every kind builds without a hand edit; what wants a
+/// person's words is listed, and only `--check` insists on it.
 #[test]
 fn a_new_release_regenerates_with_warnings_that_check_turns_into_errors() {
     let workspace = Workspace::new();

@@ -1,6 +1,6 @@
 //! What can change, how bad it is on the wire, and what a user of the crate should do.
 //!
-//! The table in `xtask/README.md` is made from this one. What a change does to the
+//! `cargo xtask generate` makes the table in `xtask/README.md` from this one. What a change does to the
 //! *surface* of the crate is not here: that is found by comparing the surfaces.
 
 use serde::{Serialize, Serializer};

@@ -134,7 +134,7 @@ pub fn bad_inputs(workspace: &Workspace) -> Vec<BadInput> {
     drop(free);
     add(
         closed,
-        "cannot reach {from}: Connection refused (os error 111)\n",
+        "cannot reach {from}: Connection refused",
     );
     add(serve(None), "{from} did not answer within 1s\n");
     let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"a\"".to_vec();
