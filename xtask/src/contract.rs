@@ -127,6 +127,16 @@ fn prose_of_node(node: &Value, at: &str, found: &mut BTreeMap<String, String>) {
     }
 }
 
+/// A path with its parameters left blank: their names are not sent, so `/v1/agents/{id}` and
+/// `/v1/agents/{agent_id}` are one path.
+pub fn anonymous_path(path: &str) -> String {
+    let segments = path.split('/').map(|segment| match segment {
+        _ if segment.starts_with('{') => "{}",
+        _ => segment,
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
 /// What tells an item of a list from the others.
 pub fn identity(item: &Value, index: usize) -> String {
     match (item["in"].as_str(), item["name"].as_str()) {

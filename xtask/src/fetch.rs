@@ -124,7 +124,7 @@ pub fn check_swagger(document: &Value) -> Result<()> {
     let mut seen = std::collections::HashMap::new();
     for (path, item) in paths {
         for method in METHODS.iter().filter(|method| item.get(**method).is_some()) {
-            let place = (*method, anonymous_parameters(path));
+            let place = (*method, contract::anonymous_path(path));
             if let Some(other) = seen.insert(place, path) {
                 let method = method.to_uppercase();
                 bail!("it declares one operation twice: {method} {other} and {method} {path}");
@@ -147,18 +147,6 @@ pub fn check_webhooks(document: &Value) -> Result<()> {
         Some(webhooks) if !webhooks.is_empty() => Ok(()),
         _ => bail!("it has no webhooks"),
     }
-}
-
-/// `/v1/agents/{id}` and `/v1/agents/{agent_id}` are one path.
-fn anonymous_parameters(path: &str) -> String {
-    let segments = path.split('/').map(|segment| {
-        if segment.starts_with('{') {
-            "{}"
-        } else {
-            segment
-        }
-    });
-    segments.collect::<Vec<_>>().join("/")
 }
 
 fn counts(api: &Value) -> (usize, usize, usize) {

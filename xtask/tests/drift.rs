@@ -126,13 +126,8 @@ impl Mutation {
                 "overlay-action-unmatched",
                 "surface-changed",
             ];
-            // A list is patched as a whole; a list of names concerns what it names.
-            let meets = |patched: &String| {
-                let patched = patched.trim_end_matches("/-").trim_end_matches("/required");
-                pointer.starts_with(patched) || patched.starts_with(pointer.as_str())
-            };
             assert!(
-                has_no_place.contains(&rule.id) || patched.iter().any(meets),
+                has_no_place.contains(&rule.id) || patched.iter().any(|at| near(at, pointer)),
                 "{}: {pointer} is not at {patched:?}",
                 self.name
             );
@@ -210,6 +205,13 @@ fn by_position(path: &str, document: &Value) -> String {
     let index = list.iter().position(|item| item["name"] == name);
     let index = index.unwrap_or_else(|| panic!("{before} has no {name}"));
     format!("{before}/{index}{after}")
+}
+
+/// Whether what is reported is where something was patched. A list is patched as a whole; a
+/// list of names concerns what it names.
+fn near(patched: &str, pointer: &str) -> bool {
+    let patched = patched.trim_end_matches("/-").trim_end_matches("/required");
+    !pointer.is_empty() && (pointer.starts_with(patched) || patched.starts_with(pointer))
 }
 
 /// Of each mutation in the order of the corpus, made on all cores.
@@ -425,5 +427,97 @@ fn shuffle(node: &mut Value, key: &str, random: &mut Random) {
             items.iter_mut().for_each(|item| shuffle(item, "", random));
         }
         _ => {}
+    }
+}
+
+/// One edit somewhere: a key gone or new, another value, an item gone or new.
+#[derive(Clone, Debug)]
+struct Edit {
+    /// Which of the document's nodes.
+    node: sample::Index,
+    /// Which of its keys or items.
+    inner: sample::Index,
+    kind: u8,
+}
+
+impl Edit {
+    fn any() -> impl Strategy<Value = Self> {
+        (any::<sample::Index>(), any::<sample::Index>(), 0..3_u8)
+            .prop_map(|(node, inner, kind)| Self { node, inner, kind })
+    }
+
+    /// Returns where it was made.
+    fn apply(&self, document: &mut Value) -> String {
+        let mut pointers = Vec::new();
+        containers(document, String::new(), &mut pointers);
+        let at = self.node.get(&pointers).clone();
+        match document.pointer_mut(&at).unwrap() {
+            Value::Object(map) if self.kind == 0 || map.is_empty() => {
+                map.insert("x-new".to_owned(), json!({"type": "string"}));
+            }
+            Value::Object(map) => {
+                let keys: Vec<String> = map.keys().cloned().collect();
+                let key = self.inner.get(&keys);
+                match other(&map[key]).filter(|_| self.kind == 1) {
+                    Some(value) => map[key] = value,
+                    None => drop(map.remove(key)),
+                }
+            }
+            Value::Array(items) if self.kind == 0 || items.is_empty() => {
+                items.push(json!("new"));
+            }
+            Value::Array(items) => {
+                let index = self.inner.index(items.len());
+                match other(&items[index]).filter(|_| self.kind == 1) {
+                    Some(value) => items[index] = value,
+                    None => drop(items.remove(index)),
+                }
+            }
+            _ => unreachable!(),
+        }
+        at
+    }
+}
+
+fn containers(node: &Value, at: String, found: &mut Vec<String>) {
+    match node {
+        Value::Object(map) => {
+            for (key, inner) in map {
+                containers(inner, format!("{at}/{}", json::escape(key)), found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, inner) in items.iter().enumerate() {
+                containers(inner, format!("{at}/{index}"), found);
+            }
+        }
+        _ => return,
+    }
+    found.push(at);
+}
+
+fn other(value: &Value) -> Option<Value> {
+    match value {
+        Value::Bool(value) => Some(json!(!value)),
+        Value::Number(value) => Some(json!(value.as_i64()? + 1)),
+        Value::String(value) => Some(json!(format!("{value}x"))),
+        _ => None,
+    }
+}
+
+/// Of any edit something is said, wherever it is, even where no rule was written for it.
+#[test]
+fn nothing_changes_in_silence() {
+    // Only the comparison, without the pipeline: the rules are the same for both documents.
+    for document in [&*WEBHOOKS, &*API] {
+        run(1_000, Edit::any(), |edit| {
+            let mut new = document.clone();
+            let at = edit.apply(&mut new);
+            prop_assert_ne!(&new, document);
+            let changes = judge::webhooks(document, &new);
+            let said = changes.iter().any(|change| near(&at, &change.pointer));
+            prop_assert!(said, "of {at} is said only:\n{}", shown(&changes));
+            Ok(())
+        });
     }
 }

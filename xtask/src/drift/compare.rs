@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use super::rename::{self, Telling};
 use super::rules::{self, Rule};
 use super::schema::{At, Place};
-use super::spec::{Direction, Operation, Spec, entries};
-use crate::contract::SHAPE;
+use super::spec::{Direction, METHODS, Operation, Spec, entries};
+use crate::contract::{SHAPE, anonymous_path};
 use crate::generate::mirror;
 use crate::json::{self, escape};
 
@@ -45,9 +45,16 @@ pub fn compare(base: &Value, new: &Value) -> Vec<Draft> {
     };
     comparer.find_renamed_definitions();
     comparer.document();
+    comparer.paths();
     comparer.operations();
     comparer.webhooks();
     comparer.definitions();
+    if comparer.drafts.is_empty() && !json::alike(base, new) {
+        // A gap in the rules must not look like "no drift".
+        let text = "the document changed where no rule looks".to_owned();
+        let whole = || Some(String::new());
+        comparer.note("unclassified-change", whole(), whole(), text);
+    }
     comparer.drafts
 }
 
@@ -161,16 +168,29 @@ impl<'a> Comparer<'a> {
             );
         }
         self.media_types(base, new, "", "");
-        let keys = |document: &'a Value| entries(Some(document)).map(|(key, _)| key);
-        let keys: BTreeSet<&str> = keys(base).chain(keys(new)).collect();
-        for key in keys.into_iter().filter(|key| !DOCUMENT_KEYS.contains(key)) {
-            if !alike(base.get(key), new.get(key)) {
-                let text = format!(
-                    "`{key}` was {} and is {}",
-                    show(base.get(key)),
-                    show(new.get(key))
+        self.other_keys("", &DOCUMENT_KEYS);
+        self.other_keys("components/", &["schemas", "securitySchemes"]);
+    }
+
+    /// What no rule knows of an object that has the same place in both documents.
+    fn other_keys(&mut self, place: &str, known: &[&str]) {
+        let object =
+            |document: &'a Value| document.pointer(format!("/{place}").trim_end_matches('/'));
+        let (base, new) = (object(self.base.document), object(self.new.document));
+        let keys = entries(base).chain(entries(new)).map(|(key, _)| key);
+        let keys: BTreeSet<&str> = keys.filter(|key| !known.contains(key)).collect();
+        for key in keys {
+            let (was, is) = (
+                base.and_then(|node| node.get(key)),
+                new.and_then(|node| node.get(key)),
+            );
+            if !alike(was, is) {
+                let text = format!("`{key}` was {} and is {}", show(was), show(is));
+                self.at(
+                    "unclassified-change",
+                    &format!("{place}{}", escape(key)),
+                    text,
                 );
-                self.at("unclassified-change", &escape(key), text);
             }
         }
     }
@@ -279,6 +299,40 @@ impl<'a> Comparer<'a> {
             if self.is_mirror(*old) && !seen.contains(&(old.method, old.path)) {
                 let own = self.operation(*old, *new);
                 self.drafts.extend(own);
+            }
+        }
+    }
+
+    /// What a path says besides its operations.
+    fn paths(&mut self) {
+        let of = |document: &'a Value| -> BTreeMap<String, (&'a str, &'a Value)> {
+            let paths = entries(document.get("paths"));
+            paths
+                .map(|(path, item)| (anonymous_path(path), (path, item)))
+                .collect()
+        };
+        let (olds, news) = (of(self.base.document), of(self.new.document));
+        for (key, (old_path, old)) in olds {
+            let Some((new_path, new)) = news.get(&key) else {
+                continue;
+            };
+            let keys = entries(Some(old)).chain(entries(Some(new)));
+            let keys: BTreeSet<&str> = keys
+                .map(|(key, _)| key)
+                .filter(|key| !METHODS.contains(key))
+                .collect();
+            for key in keys {
+                let (was, is) = (old.get(key), new.get(key));
+                if !alike(was, is) {
+                    let text = format!(
+                        "`{key}` of {new_path} was {} and is {}",
+                        show(was),
+                        show(is)
+                    );
+                    let at = |path: &str| format!("/paths/{}/{}", escape(path), escape(key));
+                    let (base, new) = (was.map(|_| at(old_path)), is.map(|_| at(new_path)));
+                    self.note("unclassified-change", base, new, text);
+                }
             }
         }
     }
@@ -590,7 +644,12 @@ impl<'a> Comparer<'a> {
                 "became-optional",
                 format!("the {name} is no longer required"),
             ),
-            _ => return,
+            _ if old.get("required") == new.get("required") => return,
+            _ => {
+                let text = format!("whether the {name} is required is spelled differently");
+                let (at, new_at) = (Some(at.to_owned()), Some(new_at.to_owned()));
+                return self.note("schema-respelled", at, new_at, text);
+            }
         };
         let rule = format!("request-{what}-{rule}");
         self.note(&rule, Some(at.to_owned()), Some(new_at.to_owned()), text);
@@ -640,12 +699,18 @@ impl<'a> Comparer<'a> {
             received: false,
         };
         if old["in"] == "body" {
-            let at = At {
+            let whole = At {
                 place: Place::Root,
                 direction: sent,
                 name: "the body".to_owned(),
+                base: at.to_owned(),
+                new: new_at.to_owned(),
+            };
+            self.others(&whole, old, new);
+            let at = At {
                 base: format!("{at}/schema"),
                 new: format!("{new_at}/schema"),
+                ..whole
             };
             self.schema(&at, &old["schema"], &new["schema"]);
         } else {
@@ -758,12 +823,13 @@ impl<'a> Comparer<'a> {
             is.map(|_| format!("{new_at}/schema")),
         );
         if !status.starts_with('2') {
-            if !was
-                .zip(is)
-                .map_or(was.is_none() && is.is_none(), |(was, is)| {
-                    self.same(was, is)
-                })
-            {
+            let same = match (was, is) {
+                (Some(was), Some(is)) => {
+                    self.same(was, is) && alike(Some(&beside(was)), Some(&beside(is)))
+                }
+                (was, is) => was.is_none() && is.is_none(),
+            };
+            if !same {
                 let text = format!("the body of the error {status} is another");
                 let here = (Some(base_at.to_owned()), Some(new_at.to_owned()));
                 self.note(
@@ -939,13 +1005,12 @@ impl<'a> Comparer<'a> {
             let new_name = self.renamed.get(name).copied().unwrap_or(name);
             let at = self.base.definition_pointer(name);
             let Some(new) = self.new.definitions.get(new_name).copied() else {
-                if !self.base.mentions(name) {
-                    self.note(
-                        "schema-removed",
-                        Some(at),
-                        None,
-                        format!("the definition `{name}` is gone"),
-                    );
+                if self.new.refers_to(name) {
+                    let text = format!("the definition `{name}` is gone, but still referred to");
+                    self.note("unclassified-change", Some(at), None, text);
+                } else if !self.base.mentions(name) {
+                    let text = format!("the definition `{name}` is gone");
+                    self.note("schema-removed", Some(at), None, text);
                 }
                 continue;
             };
@@ -1115,6 +1180,15 @@ fn inexact(draft: Draft, whose: &str) -> Draft {
         text: format!("{whose}: {}", draft.text),
         ..draft
     }
+}
+
+/// What stands beside a reference.
+fn beside(node: &Value) -> Value {
+    let mut node = node.clone();
+    if let Some(map) = node.as_object_mut() {
+        map.remove("$ref");
+    }
+    node
 }
 
 /// Whether a schema has a shape that few others have.

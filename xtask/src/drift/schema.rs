@@ -206,7 +206,11 @@ impl<'a> Comparer<'a> {
                     );
                     self.as_schema("schema-respelled", at, text);
                 }
+                // What stands beside the reference.
+                self.values(at, old, new);
+                self.constraints(at, old, new);
                 self.flags(at, old, new);
+                self.others(at, old, new);
                 false
             }
             (Some(_), Some(_)) => {
@@ -728,7 +732,7 @@ impl<'a> Comparer<'a> {
         }
     }
 
-    fn others(&mut self, at: &At, old: &'a Value, new: &'a Value) {
+    pub fn others(&mut self, at: &At, old: &'a Value, new: &'a Value) {
         let keys = entries(Some(old))
             .chain(entries(Some(new)))
             .map(|(key, _)| key);

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::contract::SHAPE;
+use crate::contract::{SHAPE, anonymous_path};
 use crate::json::escape;
 
-const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
+/// What may be done with a path.
+pub const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
 
 /// An operation of the contract. Equal where method and path are.
 #[derive(Clone, Copy, Debug)]
@@ -24,13 +25,9 @@ impl<'a> Operation<'a> {
         format!("/paths/{}/{}", escape(self.path), self.method)
     }
 
-    /// The path with its parameters left blank: their names are not sent.
+    /// See [`anonymous_path`].
     pub fn anonymous(&self) -> String {
-        let segments = self.path.split('/').map(|segment| match segment {
-            _ if segment.starts_with('{') => "{}",
-            _ => segment,
-        });
-        segments.collect::<Vec<_>>().join("/")
+        anonymous_path(self.path)
     }
 
     /// The names of the parameters in the path, in their order.
@@ -163,6 +160,23 @@ impl<'a> Spec<'a> {
             self.reachable(root, &mut found);
         }
         found.contains(definition)
+    }
+
+    /// Whether anything refers to a definition of this name, which need not exist.
+    pub fn refers_to(&self, definition: &str) -> bool {
+        fn within(node: &Value, reference: &str) -> bool {
+            match node {
+                Value::Object(map) => {
+                    node["$ref"] == reference || map.values().any(|node| within(node, reference))
+                }
+                Value::Array(items) => items.iter().any(|node| within(node, reference)),
+                _ => false,
+            }
+        }
+        within(
+            self.document,
+            &format!("#{}/{definition}", self.definitions_at),
+        )
     }
 
     pub fn operations(&self) -> Vec<Operation<'a>> {

@@ -132,10 +132,7 @@ pub fn bad_inputs(workspace: &Workspace) -> Vec<BadInput> {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let closed = format!("http://{}/doc.json", free.local_addr().unwrap());
     drop(free);
-    add(
-        closed,
-        "cannot reach {from}: Connection refused",
-    );
+    add(closed, "cannot reach {from}: Connection refused");
     add(serve(None), "{from} did not answer within 1s\n");
     let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"a\"".to_vec();
     add(serve(Some(cut)), "{from} broke off: ");
