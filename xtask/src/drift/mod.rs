@@ -1,24 +1,37 @@
 //! `cargo xtask drift`: what has changed in the vendor's document, and what it means.
 //!
-//! 1. [`load`] — the two sides, the vendor's and ours
-//! 2. [`compare`], [`schema`], [`rename`]: what changed between the contracts, by [`rules`]
-//! 3. [`surface`], [`trace`]: what changed in what the pipeline makes of them
-//! 4. [`judge`] — the two put together; [`ignore`] takes out what is known
-//! 5. [`report`] — as text, JSON, Markdown or annotations
+//! 1. `load` — the two sides, the vendor's and ours
+//! 2. `compare` — what changed between the contracts, by `rules`: `operations` with their
+//!    `parameters`, `responses` and `mirrors`, `webhooks`, and any `schema` with its
+//!    `types`; `rename` and `same` find what only has another name
+//! 3. `surface` — what changed in what the pipeline makes of them; `trace` — which place
+//!    of a contract became which part of it
+//! 4. `judge` — the two put together by `findings` and `repairs`; `ignore` takes out
+//!    what is known
+//! 5. `report` — as text, JSON, Markdown or annotations
 //!
 //! `xtask/README.md` is for its users.
 
 mod compare;
+mod findings;
 pub mod ignore;
 pub mod judge;
 mod load;
+mod mirrors;
+mod operations;
+mod parameters;
 mod rename;
+mod repairs;
 pub mod report;
+mod responses;
 pub mod rules;
+mod same;
 mod schema;
 mod spec;
 mod surface;
 mod trace;
+mod types;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::time::Duration;

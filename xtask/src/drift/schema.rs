@@ -7,10 +7,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::compare::{Comparer, Draft, alike, show, telling};
+use super::compare::{Comparer, Draft, show};
 use super::rename;
 use super::rules;
-use super::spec::{Direction, Spec, entries};
+use super::same::{alike, telling};
+use super::spec::{Direction, entries};
+use super::types::{Range, Type, listed, range_of_formats, range_of_types, shape_changes};
 use crate::contract::SHAPE;
 use crate::json::escape;
 
@@ -49,7 +51,7 @@ impl At {
     }
 
     /// `Agent` has `Agent.os`, and the answer 200 has its `agents`.
-    fn property(&self, name: &str) -> String {
+    pub(super) fn property(&self, name: &str) -> String {
         match self.place {
             Place::Root | Place::Property if !self.name.contains(' ') => {
                 format!("{}.{name}", self.name)
@@ -64,13 +66,6 @@ impl At {
             false => format!("`{}`", self.name),
         }
     }
-}
-
-/// Where the values of the two sides stand to each other.
-enum Range {
-    Narrower,
-    Wider,
-    Other,
 }
 
 const NUMERIC: [(&str, bool); 9] = [
@@ -271,7 +266,7 @@ impl<'a> Comparer<'a> {
     }
 
     /// Type and format: `true` where the rest can be compared.
-    fn types(&mut self, at: &At, old: &'a Value, new: &'a Value) -> bool {
+    pub(super) fn types(&mut self, at: &At, old: &'a Value, new: &'a Value) -> bool {
         let (was, is) = (Type::of(old), Type::of(new));
         if was.name != is.name {
             self.ranged(at, range_of_types(&was.name, &is.name), old, new);
@@ -328,7 +323,7 @@ impl<'a> Comparer<'a> {
         self.here(at, aspect, text);
     }
 
-    fn values(&mut self, at: &At, old: &'a Value, new: &'a Value) {
+    pub(super) fn values(&mut self, at: &At, old: &'a Value, new: &'a Value) {
         let list = |node: &'a Value| node["enum"].as_array().map(Vec::as_slice);
         let places = (format!("{}/enum", at.base), format!("{}/enum", at.new));
         match (list(old), list(new)) {
@@ -747,156 +742,5 @@ impl<'a> Comparer<'a> {
                 self.unclassified(at, key, old, new);
             }
         }
-    }
-}
-
-impl<'a> Spec<'a> {
-    /// A schema in a few words.
-    pub fn brief(&self, node: &'a Value) -> String {
-        if let Some(name) = self.names(node) {
-            return format!("`{name}`");
-        }
-        let ty = Type::of(node);
-        let name = match ty.name.as_str() {
-            "array" if node["items"].is_object() => {
-                format!("list of {}", self.brief(&node["items"]))
-            }
-            "array" => "list".to_owned(),
-            "" => "anything".to_owned(),
-            name => name.to_owned(),
-        };
-        match &ty.format {
-            Some(format) => format!("{name} ({format})"),
-            None => name,
-        }
-    }
-}
-
-struct Type {
-    /// One of JSON's types; empty where nothing is said.
-    name: String,
-    spelled: Value,
-    format: Option<String>,
-    nullable: bool,
-}
-
-impl Type {
-    fn of(node: &Value) -> Self {
-        let spelled = node["type"].clone();
-        let listed: Vec<&str> = match &spelled {
-            Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
-            Value::String(name) => vec![name],
-            _ => vec![],
-        };
-        let nullable =
-            listed.contains(&"null") || node["nullable"] == true || node["x-nullable"] == true;
-        let names: Vec<&str> = listed.into_iter().filter(|name| *name != "null").collect();
-        let lower = names.join(" or ").to_lowercase();
-        let json =
-            ["array", "boolean", "integer", "number", "object", "string"].contains(&lower.as_str());
-        let name = match json {
-            true => lower,
-            // A type that is no type: what it says is all that is known.
-            false => names.join(" or "),
-        };
-        let name = match name.is_empty() && node.get("properties").is_some() {
-            true => "object".to_owned(),
-            false => name,
-        };
-        Self {
-            name,
-            spelled,
-            format: node["format"].as_str().map(str::to_owned),
-            nullable,
-        }
-    }
-}
-
-fn range_of_types(was: &str, is: &str) -> Range {
-    match (was, is) {
-        ("integer", "number") | (_, "") => Range::Wider,
-        ("number", "integer") | ("", _) => Range::Narrower,
-        _ => Range::Other,
-    }
-}
-
-fn range_of_formats(was: &Option<String>, is: &Option<String>) -> Range {
-    match (was.as_deref(), is.as_deref()) {
-        (Some("int32"), Some("int64")) | (Some("float"), Some("double")) | (Some(_), None) => {
-            Range::Wider
-        }
-        (Some("int64"), Some("int32")) | (Some("double"), Some("float")) | (None, Some(_)) => {
-            Range::Narrower
-        }
-        _ => Range::Other,
-    }
-}
-
-/// What is different in the shape of an example: `lacks `a.b`, has `c` (string) besides`.
-fn shape_changes(old: Option<&Value>, new: Option<&Value>) -> String {
-    fn name(shape: &Value) -> String {
-        match shape {
-            Value::Object(_) => "object".to_owned(),
-            Value::Array(_) => "list".to_owned(),
-            Value::String(name) => name.clone(),
-            other => other.to_string(),
-        }
-    }
-    fn walk(at: &str, old: &Value, new: &Value, found: &mut Vec<String>) {
-        match (old, new) {
-            (Value::Object(olds), Value::Object(news)) => {
-                let step = |key: &str| match at {
-                    "" => key.to_owned(),
-                    _ => format!("{at}.{key}"),
-                };
-                for (key, was) in olds {
-                    match news.get(key) {
-                        Some(is) => walk(&step(key), was, is, found),
-                        None => found.push(format!("lacks `{}`", step(key))),
-                    }
-                }
-                for (key, is) in news.iter().filter(|(key, _)| !olds.contains_key(*key)) {
-                    found.push(format!("has `{}` ({}) besides", step(key), name(is)));
-                }
-            }
-            (Value::Array(olds), Value::Array(news)) if olds.len() == 1 && news.len() == 1 => {
-                walk(&format!("{at}[]"), &olds[0], &news[0], found);
-            }
-            _ if alike(Some(old), Some(new)) => {}
-            _ if at.is_empty() => found.push(format!("was {} and is {}", name(old), name(new))),
-            _ => found.push(format!("has `{at}` as {}, not {}", name(new), name(old))),
-        }
-    }
-    match (old, new) {
-        (Some(old), Some(new)) => {
-            let mut found = Vec::new();
-            walk("", old, new, &mut found);
-            if found.is_empty() {
-                // Both are lists of several shapes.
-                found.push("has a list of other things".to_owned());
-            }
-            let more = found.len().saturating_sub(5);
-            found.truncate(5);
-            if more > 0 {
-                found.push(format!("and {more} more"));
-            }
-            found.join(", ")
-        }
-        (None, Some(new)) => format!("is new ({})", name(new)),
-        (Some(old), None) => format!("is gone ({})", name(old)),
-        (None, None) => "is the same".to_owned(),
-    }
-}
-
-fn listed(values: &[Value]) -> String {
-    let shown: Vec<String> = values
-        .iter()
-        .take(5)
-        .map(|value| show(Some(value)))
-        .collect();
-    let more = values.len().saturating_sub(5);
-    match more {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
     }
 }

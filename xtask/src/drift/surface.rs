@@ -51,7 +51,7 @@ fn by_key<'a, T>(items: &'a [T], key: impl Fn(&'a T) -> &'a str) -> BTreeMap<&'a
     items.iter().map(|item| (key(item), item)).collect()
 }
 
-fn difference(subject: Subject, level: Level, lines: Vec<String>) -> Difference {
+pub(super) fn difference(subject: Subject, level: Level, lines: Vec<String>) -> Difference {
     let mentions = lines.iter().flat_map(|line| type_names(line)).collect();
     Difference {
         subject,
@@ -73,7 +73,7 @@ fn pair(was: impl std::fmt::Display, is: impl std::fmt::Display) -> Vec<String> 
     vec![format!("- {was}"), format!("+ {is}")]
 }
 
-fn operations(base: &Surface, new: &Surface, found: &mut Vec<Difference>) {
+pub(super) fn operations(base: &Surface, new: &Surface, found: &mut Vec<Difference>) {
     let (olds, news) = (
         by_key(&base.operations, |operation| &operation.id),
         by_key(&new.operations, |operation| &operation.id),
@@ -97,7 +97,7 @@ fn operations(base: &Surface, new: &Surface, found: &mut Vec<Difference>) {
     }
 }
 
-fn operation(old: &Operation, new: &Operation, found: &mut Vec<Difference>) {
+pub(super) fn operation(old: &Operation, new: &Operation, found: &mut Vec<Difference>) {
     let whole = || Subject::Operation(old.id.clone());
     let call = |text: &str| format!("{}({text})", old.id);
     let (olds, news) = (
@@ -191,7 +191,7 @@ fn argument(was: &Argument, is: &Argument) -> Level {
     }
 }
 
-fn types(base: &Surface, new: &Surface, found: &mut Vec<Difference>) {
+pub(super) fn types(base: &Surface, new: &Surface, found: &mut Vec<Difference>) {
     let (olds, news) = (
         by_key(&base.types, |ty| &ty.name),
         by_key(&new.types, |ty| &ty.name),
@@ -219,7 +219,7 @@ fn types(base: &Surface, new: &Surface, found: &mut Vec<Difference>) {
     }
 }
 
-fn headline(ty: &Type) -> String {
+pub(super) fn headline(ty: &Type) -> String {
     match &ty.kind {
         Kind::Struct { .. } => format!("struct {}", ty.name),
         Kind::Enum(_) => format!("enum {}", ty.name),

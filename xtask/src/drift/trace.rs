@@ -83,7 +83,7 @@ impl<'a> Walker<'a> {
         self.found.entry(at.to_owned()).or_default().insert(subject);
     }
 
-    fn operation(&mut self, operation: Operation<'a>) {
+    pub(super) fn operation(&mut self, operation: Operation<'a>) {
         let Some(finished) = finished_operation(self.finished, operation.method, operation.path)
         else {
             return;
@@ -125,7 +125,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn schema(&mut self, at: &str, node: &'a Value, finished: Option<&'a Value>) {
+    pub(super) fn schema(&mut self, at: &str, node: &'a Value, finished: Option<&'a Value>) {
         let Some(finished) = finished else { return };
         let (component, finished) = self.resolved(finished);
         if let Some(name) = self.spec.names(node) {
@@ -142,7 +142,13 @@ impl<'a> Walker<'a> {
         self.inside(at, node, component, finished);
     }
 
-    fn inside(&mut self, at: &str, node: &'a Value, component: Option<&str>, finished: &'a Value) {
+    pub(super) fn inside(
+        &mut self,
+        at: &str,
+        node: &'a Value,
+        component: Option<&str>,
+        finished: &'a Value,
+    ) {
         let is_envelope = finished.get(ENVELOPE).is_some();
         for (name, property) in entries(node.get("properties")) {
             let inner = format!("{at}/properties/{}", escape(name));
@@ -174,7 +180,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn property(
+    pub(super) fn property(
         &mut self,
         at: &str,
         name: &str,

@@ -1,0 +1,206 @@
+//! What a maintainer must repair before the crate can be generated is told with the change
+//! that it comes from.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::findings::Finding;
+use super::judge::{Change, Judge, Made};
+use super::rules::Level;
+use super::surface::Subject;
+use crate::generate::overlay::{Stage, Stale};
+use crate::generate::{Generated, Problem, mirror};
+
+impl Judge<'_> {
+    /// Gives each overlay that is stale, and each mirror that differs, to the change it
+    /// comes from.
+    pub(super) fn repairs(
+        &self,
+        findings: &mut [Finding],
+        base: &Made,
+        new: &Made,
+        changes: &mut Vec<Change>,
+    ) {
+        for problem in &new.generated.problems {
+            match problem {
+                Problem::Mirror { path, method, .. } => {
+                    let concerned = |finding: &&mut Finding| {
+                        finding.draft.rule.id == "mirror-inexact"
+                            && finding.draft.operation.as_ref().is_some_and(|(m, p)| {
+                                m == method && (p == path || *p == mirror::original(path))
+                            })
+                    };
+                    let mut known = false;
+                    for finding in findings.iter_mut().filter(concerned) {
+                        finding.worsen(Level::Breaking);
+                        known = true;
+                    }
+                    if !known {
+                        let pointer = format!("/paths/{}/{method}", crate::json::escape(path));
+                        let text = problem.to_string();
+                        changes.push(self.plain("mirror-inexact", Level::Breaking, pointer, text));
+                    }
+                }
+                Problem::Overlay(_) | Problem::Name { .. } => {
+                    let known = |old: &Problem| old.to_string() == problem.to_string();
+                    if base.generated.problems.iter().any(known) {
+                        continue;
+                    }
+                    let mut places = match problem {
+                        Problem::Overlay(stale) => {
+                            Places::of(stale, &base.generated, self.documents[0])
+                        }
+                        Problem::Name { pointer, name, .. } => Places::of_name(pointer, name),
+                        Problem::Mirror { .. } => continue,
+                    };
+                    places.contract.iter_mut().for_each(|at| self.nearest(at));
+                    // What took away the thing itself, before what only touched it.
+                    let owner = [true, false].into_iter().find_map(|gone| {
+                        findings
+                            .iter()
+                            .position(|finding| places.went_with(finding, gone))
+                    });
+                    match owner {
+                        Some(owner) => {
+                            findings[owner].worsen(Level::Breaking);
+                            findings[owner].repair.push(problem.to_string());
+                        }
+                        None => {
+                            let pointer = places.contract.first().cloned().unwrap_or_default();
+                            let text = problem.to_string();
+                            changes.push(self.plain(
+                                "overlay-action-unmatched",
+                                Level::Breaking,
+                                pointer,
+                                text,
+                            ));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Shortens a place to the nearest above it that the base has: what was inferred from
+    /// an example is not in the contract.
+    fn nearest(&self, at: &mut String) {
+        while self.base.document.pointer(at).is_none() {
+            let end = at.rfind('/').unwrap_or_default();
+            at.truncate(end);
+        }
+    }
+}
+
+/// What a stale overlay is written for.
+struct Places {
+    /// In the base's contract.
+    contract: Vec<String>,
+    /// In the crate's surface.
+    subjects: BTreeSet<Subject>,
+}
+
+impl Places {
+    pub(super) fn of(stale: &Stale, base: &Generated, document: Option<&Value>) -> Self {
+        let located = base.located.get(&stale.action).cloned().unwrap_or_default();
+        let pointers = stale
+            .missing
+            .clone()
+            .map_or(located, |missing| vec![missing]);
+        let mut places = Self {
+            contract: Vec::new(),
+            subjects: BTreeSet::new(),
+        };
+        for pointer in pointers {
+            let parts: Vec<String> = pointer.split('/').skip(1).map(unescape).collect();
+            let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+            match (stale.stage, parts.as_slice()) {
+                (_, ["paths", path, method, ..]) => {
+                    places
+                        .contract
+                        .push(format!("/paths/{}/{method}", crate::json::escape(path)));
+                    let node =
+                        document.and_then(|document| document["paths"].get(path)?.get(method));
+                    if let Some(id) = node.and_then(|node| node["operationId"].as_str()) {
+                        places.subjects.insert(Subject::Operation(id.to_owned()));
+                    }
+                }
+                (Stage::Docs, ["components", "schemas", ty, "properties", field, ..]) => {
+                    places
+                        .subjects
+                        .insert(Subject::Field((*ty).to_owned(), (*field).to_owned()));
+                }
+                (Stage::Docs, ["components", "schemas", ty, ..]) => {
+                    places.subjects.insert(Subject::Type((*ty).to_owned()));
+                }
+                (_, ["components", "schemas", ..]) => {
+                    places.contract.push(pointer.replacen(
+                        "/components/schemas/",
+                        "/definitions/",
+                        1,
+                    ));
+                }
+                _ => places.contract.push(pointer),
+            }
+        }
+        places
+    }
+
+    /// What a name is written for, at a place of the document with its types repaired.
+    fn of_name(pointer: &str, name: &str) -> Self {
+        let mut places = Self {
+            contract: Vec::new(),
+            subjects: BTreeSet::from([Subject::Type(name.to_owned())]),
+        };
+        let parts: Vec<String> = pointer.split('/').skip(1).map(unescape).collect();
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        match parts.as_slice() {
+            ["components", "schemas", ty, "properties", field, ..] => {
+                let field = Subject::Field((*ty).to_owned(), (*field).to_owned());
+                places.subjects.insert(field);
+            }
+            ["paths", ..] => {
+                let contract = pointer.strip_suffix("/schema").unwrap_or(pointer);
+                places.contract.push(contract.to_owned());
+            }
+            _ => {}
+        }
+        places
+    }
+
+    /// Whether the change took away what the overlay is written for; with `gone` only
+    /// where the change says so itself.
+    fn went_with(&self, finding: &Finding, gone: bool) -> bool {
+        let draft = &finding.draft;
+        if gone && !(draft.rule.is_gone() && draft.base.is_some()) {
+            return false;
+        }
+        let inside = |place: &str, at: &str| {
+            place
+                .strip_prefix(at)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let overlaps = |place: &String| {
+            let at = draft.base.as_deref();
+            at.is_some_and(|at| inside(place, at) || (!gone && inside(at, place)))
+        };
+        let subject = |subject: &Subject| {
+            let ty = match subject {
+                Subject::Type(name) | Subject::Field(name, _) => Some(name),
+                _ => None,
+            };
+            let part = |own: &Subject| own.whole().as_ref() == Some(subject);
+            finding.base.contains(subject)
+                || subject
+                    .whole()
+                    .is_some_and(|whole| finding.base.contains(&whole))
+                || ty.is_some_and(|name| finding.types.contains(name))
+                || (!gone && finding.base.iter().any(part))
+        };
+        self.contract.iter().any(overlaps) || self.subjects.iter().any(subject)
+    }
+}
+
+fn unescape(part: &str) -> String {
+    part.replace("~1", "/").replace("~0", "~")
+}
