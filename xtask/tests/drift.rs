@@ -521,3 +521,16 @@ fn nothing_changes_in_silence() {
         });
     }
 }
+
+/// Whatever the vendor writes, a report is made, with what stops the pipeline in it.
+#[test]
+fn no_edit_stops_the_report() {
+    run(24, Edit::any(), |edit| {
+        let mut new = API.clone();
+        let at = edit.apply(&mut new);
+        let changes = judged(&new);
+        let said = changes.iter().any(|change| near(&at, &change.pointer));
+        prop_assert!(said, "of {at} is said only:\n{}", shown(&changes));
+        Ok(())
+    });
+}

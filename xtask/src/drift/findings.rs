@@ -18,6 +18,8 @@ pub(super) struct Finding {
     /// What it was and is in the surface.
     pub base: BTreeSet<Subject>,
     pub new: BTreeSet<Subject>,
+    /// What it lies within.
+    pub above: BTreeSet<Subject>,
     /// The types it can be the cause of.
     pub types: BTreeSet<String>,
 }
@@ -31,6 +33,7 @@ impl Finding {
             repair: Vec::new(),
             base: BTreeSet::new(),
             new: BTreeSet::new(),
+            above: BTreeSet::new(),
             types: BTreeSet::new(),
         }
     }
@@ -76,10 +79,17 @@ impl Judge<'_> {
                 let olds = subjects(&draft.base, &base.trace);
                 let news = subjects(&draft.new, &new.trace);
                 let types = Index::causes(&was, &is, &olds, &news);
+                let sides = [(&draft.base, &base.trace), (&draft.new, &new.trace)];
+                let above = sides
+                    .into_iter()
+                    .filter_map(|(at, trace)| Some(trace.above(at.as_deref()?)))
+                    .flatten()
+                    .collect();
                 Finding {
                     sdk: Sdk::Known(Level::None),
                     base: olds,
                     new: news,
+                    above,
                     types,
                     ..Finding::unknown(draft)
                 }
@@ -111,7 +121,8 @@ impl Judge<'_> {
 }
 
 /// The findings that a difference comes from: those of the same place, else of the whole
-/// that it is a part of, else of a part of it, else of the types that it names.
+/// that it is a part of, else of a part of it, else of the types that it names, else those
+/// within it.
 fn causes(findings: &[Finding], difference: &Difference) -> Vec<usize> {
     let by = |test: &dyn Fn(&Finding) -> bool| -> Vec<usize> {
         (0..findings.len())
@@ -128,6 +139,7 @@ fn causes(findings: &[Finding], difference: &Difference) -> Vec<usize> {
             _ => Vec::new(),
         },
         by(&|finding| finding.concerns_type(difference)),
+        by(&|finding| finding.above.contains(&difference.subject)),
     ];
     let mut causes = causes.into_iter();
     causes.find(|causes| !causes.is_empty()).unwrap_or_default()

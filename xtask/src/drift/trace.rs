@@ -63,6 +63,17 @@ impl Trace {
         }
         BTreeSet::new()
     }
+
+    /// What is at the places that a pointer lies within.
+    pub fn above(&self, pointer: &str) -> BTreeSet<Subject> {
+        let mut found = BTreeSet::new();
+        let mut at = pointer;
+        while let Some((above, _)) = at.rsplit_once('/') {
+            found.extend(self.0.get(above).into_iter().flatten().cloned());
+            at = above;
+        }
+        found
+    }
 }
 
 struct Walker<'a> {
