@@ -263,7 +263,7 @@ macro_rules! incidents {
                 .send()
         };
         let resolve = |id: i64| $client.resolve_incident_report().id(id).send();
-        refused(resolve(id).await, "invalid_request");
+        refused(resolve(id).await, "conflict");
         refused(approve(closed).await, "conflict");
         refused(reject(closed).await, "conflict");
         refused(resolve(closed).await, "conflict");

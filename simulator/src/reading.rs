@@ -6,9 +6,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::document::{Answer, Match, Operation, Parameter};
+use crate::lives::stage;
 use crate::refusal::{Refusal, refuse};
 use crate::scan::{Filter, Key, Row, Scan};
-use crate::world::{AgentFacts, World};
+use crate::world::{AgentFacts, ESCALATIONS, World};
 
 const DEFAULT_LIMIT: usize = 10;
 /// What is not a filter.
@@ -22,12 +23,13 @@ pub(crate) type Query = Vec<(String, String)>;
 
 /// Answers a GET, with JSON.
 pub(crate) fn read(
-    world: &World,
+    world: &mut World,
     found: &Match,
     query: &Query,
     odd: Option<&dyn Fn(&mut Value)>,
 ) -> Result<String, Refusal> {
     let Match { operation, ids, .. } = found;
+    world.settle();
     let not_found = || Refusal::new(StatusCode::NOT_FOUND, "Not found");
     match &operation.answer {
         Answer::Page { key, .. } => {
@@ -102,13 +104,22 @@ fn page(
             None => return refuse(StatusCode::BAD_REQUEST, "page_token is not valid"),
         },
     };
-    let filters: Vec<(&Parameter, Vec<&str>)> = operation
+    let mut filters: Vec<(&str, Vec<&str>)> = operation
         .parameters
         .iter()
         .filter(|parameter| !PAGING.contains(&&*parameter.name))
-        .map(|parameter| (parameter, wanted(query, parameter)))
+        .map(|parameter| (&*parameter.name, wanted(query, parameter)))
         .filter(|(_, wanted)| !wanted.is_empty())
         .collect();
+    // The identities that an escalation is about.
+    let escalated = |id: &&str| identities_of(world, id);
+    let escalated: Vec<String> = get("escalation_id").iter().flat_map(escalated).collect();
+    if let Some(filter) = filters
+        .iter_mut()
+        .find(|(name, _)| *name == "escalation_id")
+    {
+        *filter = ("id", escalated.iter().map(String::as_str).collect());
+    }
     let scan = Scan {
         sort_field,
         descending,
@@ -116,25 +127,24 @@ fn page(
         // One more tells whether there is another page.
         limit: limit + 1,
     };
-    let of_agents = ["organization_id", "platform", "os", "hostname"];
+    let of_agents = ["organization_id", "platform", "os", "hostname", "version"];
     let agent = |agent: &AgentFacts| {
-        filters.iter().all(|(filter, wanted)| match &*filter.name {
+        filters.iter().all(|(filter, wanted)| match *filter {
             "organization_id" => wanted.contains(&&*world.organization_id(agent).to_string()),
             "platform" => wanted.contains(&agent.platform),
             "os" => wanted.contains(&agent.os),
-            "hostname" => wanted.contains(&&*agent.hostname),
+            "hostname" => wanted.contains(&&*agent.hostname()),
+            "version" => wanted.contains(&&*agent.version()),
             _ => true,
         })
     };
     let row = |row: &Value| {
         let mut filters = filters.iter();
-        filters.all(|(filter, wanted)| fits(row, &filter.name, wanted))
+        filters.all(|(filter, wanted)| fits(row, filter, wanted))
     };
     let filter = Filter {
         agent,
-        agent_tells_all: filters
-            .iter()
-            .all(|(filter, _)| of_agents.contains(&&*filter.name)),
+        agent_tells_all: filters.iter().all(|(filter, _)| of_agents.contains(filter)),
         row,
     };
     let Some(mut rows) = world.scan(&operation.path, parents, &scan, &filter) else {
@@ -207,22 +217,18 @@ fn fits(row: &Value, filter: &str, wanted: &[&str]) -> bool {
             let types = row["indicator_types"].as_array().into_iter().flatten();
             any(&types.collect::<Vec<_>>())
         }
-        // What the SOC has sent waits for an answer.
-        "status" if row.get("subtype").is_some() => {
-            let open = row["status"] != "resolved";
-            wanted.contains(&if open { "open" } else { "resolved" })
-        }
-        // The identities that an escalation concerns are a few of them.
-        "escalation_id" => {
-            let id = row["id"].as_u64().unwrap_or_default();
-            wanted.iter().any(|escalation| {
-                escalation
-                    .parse::<u64>()
-                    .is_ok_and(|escalation| (id + escalation).is_multiple_of(7))
-            })
-        }
+        "status" if row.get("subtype").is_some() => wanted.contains(&stage(row)),
         _ => any(&[&row[name]]),
     }
+}
+
+/// The ids of the identities that an escalation is about; none for one that is not there.
+fn identities_of(world: &World, escalation: &str) -> Vec<String> {
+    let id = escalation.parse().unwrap_or_default();
+    let escalation = world.row(ESCALATIONS, &[], id).unwrap_or_default();
+    let entities = world.entities(&escalation).into_iter();
+    let identities = entities.filter(|entity| entity["type"] == "Identity");
+    identities.map(|entity| entity["id"].to_string()).collect()
 }
 
 /// The moment that a filter bounds; the first day of a period.

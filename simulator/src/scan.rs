@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::lives::due;
 use crate::world::AgentFacts;
 
 /// What rows are sorted by, and their numbers.
@@ -23,6 +24,14 @@ impl Key {
     /// show, such as when an account was made, leaves the order to its id.
     pub(crate) fn of(row: &Value, field: &str) -> Self {
         let value = match field {
+            // From the least to the most.
+            "severity" => {
+                let weights = ["low", "high", "critical"];
+                let weight = |severity| weights.iter().position(|weight| *weight == severity);
+                let weight = row[field].as_str().and_then(weight);
+                return weight.map_or(Self::Null, |weight| Self::Number(weight as i64));
+            }
+            "due_at" => return due(row).map_or(Self::Null, Self::Number),
             "user_id" => &row["user"]["id"],
             "minimum" => &row["minimum_usage"],
             _ => &row[field],
@@ -31,7 +40,7 @@ impl Key {
             Value::Number(number) => Self::Number(number.as_i64().unwrap_or_default()),
             Value::Bool(is) => Self::Number(i64::from(*is)),
             Value::String(text) => match text.parse::<jiff::Timestamp>() {
-                Ok(at) => Self::Number(at.as_second()),
+                Ok(at) => Self::Number(at.as_millisecond()),
                 Err(_) => Self::Text(text.clone()),
             },
             _ => Self::Null,

@@ -116,7 +116,7 @@ fn row(world: &World, number: usize, at: i64) -> Map<String, Value> {
         json!(format!("00000000-0000-4000-8000-{number:012x}")),
         json!(world.organization_id(&agent)),
         json!(at.to_string()),
-        json!(agent.hostname),
+        json!(agent.hostname()),
         json!(["ada.archer", "bo.baker", "cleo.cooper"][number % 3]),
         json!(["logon", "logoff", "file_create", "process_start"][number % 4]),
         json!(format!("made-up log line {number}")),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use fastrand::Rng;
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 use serde_json::Value;
 
 use crate::document::component;
@@ -30,6 +30,17 @@ const TRADES: [&str; 7] = [
 ];
 const FIRST_NAMES: [&str; 6] = ["Ada", "Bo", "Cleo", "Dev", "Eli", "Fay"];
 const LAST_NAMES: [&str; 6] = ["Archer", "Baker", "Cooper", "Fisher", "Miller", "Sawyer"];
+/// Where made-up sign-ins come from.
+pub(crate) const COUNTRIES: [&str; 8] = ["US", "CA", "GB", "DE", "BR", "IN", "JP", "ZA"];
+/// Operators of VPNs and proxies, by name and slug.
+pub(crate) const VPNS: [(&str, &str); 6] = [
+    ("Example VPN", "EXAMPLE_VPN"),
+    ("Sample Proxy", "SAMPLE_PROXY"),
+    ("Placeholder Tunnel", "PLACEHOLDER_TUNNEL"),
+    ("Demo Relay", "DEMO_RELAY"),
+    ("Mockup Gateway", "MOCKUP_GATEWAY"),
+    ("Specimen Net", "SPECIMEN_NET"),
+];
 /// The newest time in the made-up world, so that it is the same on every start:
 /// 2026-06-01T12:00:00Z.
 pub(crate) const NOW: i64 = 1_780_315_200;
@@ -261,7 +272,7 @@ impl<'a> Values<'a> {
                 self.rng.u8(..)
             ),
             "country_code" | "country" | "itdr_usage_location" => {
-                (*self.pick(&["US", "CA", "GB", "DE"])).to_owned()
+                (*self.pick(&COUNTRIES)).to_owned()
             }
             "line1" => format!("{} {} Street", self.rng.u16(1..400), self.pick(&CITIES)),
             "line2" => format!("Suite {}", self.rng.u16(1..60)),
@@ -275,10 +286,11 @@ impl<'a> Values<'a> {
             }
             "service" => (*self.pick(&["https", "rdp", "smb", "ssh"])).to_owned(),
             "plan" => "annual".to_owned(),
-            "vpn" => (*self.pick(&["Example VPN", "Sample Proxy"])).to_owned(),
+            "vpn" => self.pick(&VPNS).1.to_owned(),
+            "protocol" => "TCP".to_owned(),
             "analyst_title" => "Analyst".to_owned(),
             "tag" => (*self.pick(&["server", "vip", "laptop"])).to_owned(),
-            "investigation_context" | "summary" | "body" => {
+            "summary" | "body" => {
                 let (host, person) = (self.hostname(), self.person());
                 format!("Made up: {person} signed in to {host} at an unusual hour.")
             }
@@ -346,6 +358,24 @@ fn write_moment(seconds_ago: i64, out: &mut String) {
 pub(crate) fn moment(seconds_ago: i64) -> String {
     let at = Timestamp::from_second(NOW - seconds_ago).unwrap_or_default();
     at.to_string()
+}
+
+/// A moment as the API writes it.
+pub(crate) fn at(moment: Timestamp) -> Value {
+    let rounded = moment.round(Unit::Millisecond).unwrap_or(moment);
+    Value::String(rounded.to_string())
+}
+
+/// A person's name and email address, which no other number has.
+pub(crate) fn person(number: usize) -> (String, String) {
+    let first = FIRST_NAMES[number % FIRST_NAMES.len()];
+    let last = LAST_NAMES[number / FIRST_NAMES.len() % LAST_NAMES.len()];
+    let more = match number / (FIRST_NAMES.len() * LAST_NAMES.len()) {
+        0 => String::new(),
+        more => (more + 1).to_string(),
+    };
+    let email = format!("{first}.{last}{more}@example.com").to_lowercase();
+    (format!("{first} {last}"), email)
 }
 
 /// A company's name that no other number has.

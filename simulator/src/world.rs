@@ -6,12 +6,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
 
 use fastrand::Rng;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::document::{Document, Operation};
+use crate::lives::in_order;
+use crate::relations::{Counts, reference};
 use crate::scan::{Filter, Key, Order, Row, Scan, Walk, everything};
 use crate::values::{self, Values};
 
@@ -19,6 +21,12 @@ pub(crate) const AGENTS: &str = "/v1/agents";
 pub(crate) const INCIDENTS: &str = "/v1/incident_reports";
 pub(crate) const ORGANIZATIONS: &str = "/v1/organizations";
 pub(crate) const ACCOUNTS: &str = "/v1/accounts";
+pub(crate) const IDENTITIES: &str = "/v1/identities";
+pub(crate) const MEMBERSHIPS: &str = "/v1/memberships";
+pub(crate) const ESCALATIONS: &str = "/v1/escalations";
+pub(crate) const RULES: &str = "/v1/unwanted_access_rules";
+pub(crate) const SUBSCRIPTIONS: &str = "/v1/reseller/subscriptions";
+pub(crate) const REMEDIATIONS: &str = "/v1/incident_reports/{incident_report_id}/remediations";
 /// How many ids each list has to itself.
 const IDS: i64 = 10_000_000;
 
@@ -55,32 +63,38 @@ pub(crate) struct World {
     document: Arc<Document>,
     account_id: i64,
     seed: u64,
-    sizes: Sizes,
+    pub(crate) sizes: Sizes,
     /// By the path of the list, nested ones with their parents' ids: what is not as it was
     /// made, and `None` for what was deleted.
     changes: HashMap<String, BTreeMap<i64, Option<Value>>>,
     /// What the firewall of an agent will say, and when.
-    later: HashMap<i64, (Instant, &'static str)>,
-    counts: OnceLock<Counts>,
+    later: HashMap<i64, (Timestamp, &'static str)>,
+    pub(crate) counts: OnceLock<Counts>,
     /// Rows as made in the order of a field, by list and field.
     orders: Mutex<HashMap<(String, String), Order>>,
 }
 
-/// Agents and incident reports of each organization, as made.
-struct Counts {
-    agents: Vec<usize>,
-    incidents: Vec<usize>,
-}
-
 /// What is known of an agent without making it.
 pub(crate) struct AgentFacts {
-    organization: usize,
+    pub(crate) organization: usize,
     pub(crate) platform: &'static str,
     pub(crate) os: &'static str,
-    pub(crate) hostname: String,
+    number: usize,
+    prefix: &'static str,
+    build: u8,
     /// In seconds before the newest time of the world.
-    created: i64,
+    pub(crate) created: i64,
     updated: i64,
+}
+
+impl AgentFacts {
+    pub(crate) fn hostname(&self) -> String {
+        format!("{}-{:03}", self.prefix, self.number)
+    }
+
+    pub(crate) fn version(&self) -> String {
+        format!("0.14.{}", self.build)
+    }
 }
 
 impl World {
@@ -103,22 +117,45 @@ impl World {
     }
 
     /// Lets an agent's firewall say something else from a moment on.
-    pub(crate) fn later(&mut self, agent: i64, at: Instant, status: &'static str) {
+    pub(crate) fn later(&mut self, agent: i64, at: Timestamp, status: &'static str) {
         self.later.insert(agent, (at, status));
+    }
+
+    /// Lets happen what was to happen by now.
+    pub(crate) fn settle(&mut self) {
+        let now = Timestamp::now();
+        let due = self.later.extract_if(|_, (at, _)| *at <= now);
+        for (agent, (at, status)) in due.collect::<Vec<_>>() {
+            if let Some(mut row) = self.row(AGENTS, &[], agent) {
+                row["firewall_status"] = json!(status);
+                row["updated_at"] = values::at(at);
+                self.put(AGENTS, &[], row);
+            }
+        }
     }
 
     /// One row, as it is now.
     pub(crate) fn row(&self, list: &str, parents: &[i64], id: i64) -> Option<Value> {
-        if let Some(changed) = self.changed(list, parents).and_then(|rows| rows.get(&id)) {
-            let mut row = self.counted(list, changed.clone()?);
-            let later = self.later.get(&id).filter(|_| list == AGENTS);
-            if let Some((_, status)) = later.filter(|(at, _)| *at <= Instant::now()) {
-                row["firewall_status"] = json!(status);
-            }
-            return Some(row);
+        if !self.has(list, parents, id)? {
+            return None;
         }
-        let number = self.number(list, parents, id)?;
-        (number < self.size(list, parents)?).then(|| self.made(list, parents, number))
+        let changed = self.changed(list, parents).and_then(|rows| rows.get(&id));
+        let row = match changed {
+            Some(changed) => changed.clone()?,
+            None => self.made(list, parents, self.number(list, parents, id)?),
+        };
+        Some(self.joined(list, row))
+    }
+
+    /// Whether a list has a row; `None` where there is no such list.
+    fn has(&self, list: &str, parents: &[i64], id: i64) -> Option<bool> {
+        let size = self.size(list, parents)?;
+        let changed = self.changed(list, parents).and_then(|rows| rows.get(&id));
+        let made = || {
+            self.number(list, parents, id)
+                .is_some_and(|number| number < size)
+        };
+        Some(changed.map_or_else(made, Option::is_some))
     }
 
     /// Replaces a row.
@@ -147,15 +184,8 @@ impl World {
         if object.get("id").is_some() {
             object["id"] = json!(id);
         }
-        if let Some(account) = object
-            .get_mut("account")
-            .filter(|account| account.is_object())
-        {
-            account["id"] = json!(self.account_id);
-        }
-        if object.get("account_id").is_some() {
-            object["account_id"] = json!(self.account_id);
-        }
+        self.own(&mut object, self.account_id);
+        in_order(&mut object);
         object
     }
 
@@ -215,10 +245,10 @@ impl World {
                 }
             } else {
                 let (_, (_, id)) = altered.next();
-                self.row(list, parents, id)?
+                changes.get(&id).cloned().flatten()?
             };
             if (filter.row)(&row) {
-                rows.push(Row::Value(row));
+                rows.push(Row::Value(self.joined(list, row)));
             }
         }
         Some(rows)
@@ -241,7 +271,11 @@ impl World {
         rows.is_some_and(|rows| !rows.is_empty())
     }
 
-    fn changed(&self, list: &str, parents: &[i64]) -> Option<&BTreeMap<i64, Option<Value>>> {
+    pub(crate) fn changed(
+        &self,
+        list: &str,
+        parents: &[i64],
+    ) -> Option<&BTreeMap<i64, Option<Value>>> {
         self.changes.get(&address(list, parents))
     }
 
@@ -256,10 +290,10 @@ impl World {
         let order = orders.entry(address).or_insert_with(|| {
             let key = |number| match (list, field) {
                 (AGENTS, "created_at") => {
-                    Key::Number(values::NOW - self.agent_facts(number).created)
+                    Key::Number((values::NOW - self.agent_facts(number).created) * 1_000)
                 }
                 (AGENTS, "updated_at") => {
-                    Key::Number(values::NOW - self.agent_facts(number).updated)
+                    Key::Number((values::NOW - self.agent_facts(number).updated) * 1_000)
                 }
                 _ => Key::of(&self.made(list, parents, number), field),
             };
@@ -271,12 +305,11 @@ impl World {
     }
 
     /// How many rows a list is made with.
-    fn size(&self, list: &str, parents: &[i64]) -> Option<usize> {
-        if !parents.is_empty() {
+    pub(crate) fn size(&self, list: &str, parents: &[i64]) -> Option<usize> {
+        if let Some(&parent) = parents.first() {
             // `/v1/incident_reports/{incident_report_id}/remediations`
             let (parents_list, _) = list.split_once("/{")?;
-            let parent = *parents.first()?;
-            self.row(parents_list, &[], parent)?;
+            self.has(parents_list, &[], parent).filter(|has| *has)?;
             return Some(self.rng(list, parent.unsigned_abs()).usize(1..25));
         }
         self.document
@@ -287,14 +320,14 @@ impl World {
                 AGENTS => self.sizes.agents,
                 INCIDENTS => self.sizes.incident_reports,
                 ACCOUNTS => self.sizes.accounts,
-                "/v1/identities" => self.sizes.identities,
+                IDENTITIES => self.sizes.identities,
                 "/v1/signals" => self.sizes.signals,
-                "/v1/known_vpns" => 6,
+                "/v1/known_vpns" => values::VPNS.len(),
                 _ => self.sizes.others,
             })
     }
 
-    fn id(&self, list: &str, parents: &[i64], number: usize) -> i64 {
+    pub(crate) fn id(&self, list: &str, parents: &[i64], number: usize) -> i64 {
         let number = number as i64;
         if let Some(parent) = parents.first() {
             return parent.saturating_mul(100).saturating_add(number);
@@ -302,17 +335,22 @@ impl World {
         if list == ACCOUNTS {
             return number + 1;
         }
+        self.id_in(self.account_id, list) + number
+    }
+
+    /// The id of the first row of a list in an account.
+    pub(crate) fn id_in(&self, account: i64, list: &str) -> i64 {
         let place = self.document.lists.keys().position(|path| path == list);
         let place = place.unwrap_or_default() as i64;
-        (self.account_id * 100 + place) * IDS + number + 1
+        (account * 100 + place) * IDS + 1
     }
 
     /// The number of the row that was made with an id.
-    fn number(&self, list: &str, parents: &[i64], id: i64) -> Option<usize> {
+    pub(crate) fn number(&self, list: &str, parents: &[i64], id: i64) -> Option<usize> {
         usize::try_from(id.checked_sub(self.id(list, parents, 0))?).ok()
     }
 
-    fn rng(&self, list: &str, number: u64) -> Rng {
+    pub(crate) fn rng(&self, list: &str, number: u64) -> Rng {
         // The accounts are the same whoever asks.
         let account = if list == ACCOUNTS { 0 } else { self.account_id };
         // Any mixing does: neighbours must not look alike.
@@ -340,7 +378,7 @@ impl World {
             item["id"] = json!(self.id(list, parents, number));
         }
         self.relate(&mut item, list, number);
-        self.counted(list, item)
+        item
     }
 
     /// The JSON of an agent as it was made.
@@ -367,7 +405,8 @@ impl World {
             ("platform", text(facts.platform)),
             ("os", text(facts.os)),
             ("arch", text(arch)),
-            ("hostname", text(&facts.hostname)),
+            ("hostname", text(&facts.hostname())),
+            ("version", text(&facts.version())),
             ("firewall_status", text(firewall)),
             ("created_at", text(&values::moment(facts.created))),
             ("updated_at", text(&values::moment(facts.updated))),
@@ -390,29 +429,9 @@ impl World {
         let component = listing.find_map(|operation| operation.answer.component());
         let id = self.id(list, parents, number);
         let mut item = self.new_object(component.unwrap_or_default(), id);
-        if list.starts_with(INCIDENTS) {
-            let parent = parents.first().copied().unwrap_or_default();
-            let open = self
-                .row(INCIDENTS, &[], parent)
-                .is_some_and(|incident| incident["status"] == "sent");
-            let (status, at) = if open {
-                ("unapproved", Value::Null)
-            } else {
-                ("completed", item["completed_at"].clone())
-            };
-            item["status"] = json!(status);
-            item["completed_at"] = at;
-            if open {
-                item["approved_at"] = Value::Null;
-                item["approved_by"] = Value::Null;
-            }
-        }
+        let parent = parents.first().copied().unwrap_or_default();
+        self.relate_below(&mut item, list, parent, number);
         item
-    }
-
-    fn organization(&self, number: usize) -> Value {
-        let id = self.id(ORGANIZATIONS, &[], number);
-        json!({"id": id, "name": values::company(number)})
     }
 
     /// What can be said of an agent at little cost.
@@ -442,131 +461,10 @@ impl World {
             organization,
             platform,
             os: systems[rng.usize(..systems.len())],
-            hostname: format!("{prefix}-{number:03}"),
+            number,
+            prefix,
+            build: rng.u8(..90),
         }
-    }
-
-    /// The organization of an agent's facts.
-    pub(crate) fn organization_id(&self, facts: &AgentFacts) -> i64 {
-        self.id(ORGANIZATIONS, &[], facts.organization)
-    }
-
-    /// The agent of an incident report; every fourth is one of an identity.
-    fn agent_of_incident(&self, number: usize) -> Option<usize> {
-        let agents = self.sizes.agents;
-        (number % 4 != 3 && agents > 0).then(|| {
-            self.rng("agent of an incident", number as u64)
-                .usize(..agents)
-        })
-    }
-
-    fn organization_of_incident(&self, number: usize) -> usize {
-        match self.agent_of_incident(number) {
-            Some(agent) => self.agent_facts(agent).organization,
-            None => number % self.sizes.organizations.max(1),
-        }
-    }
-
-    /// Makes an item point to things that exist.
-    fn relate(&self, item: &mut Value, list: &str, number: usize) {
-        let mut organization = number % self.sizes.organizations.max(1);
-        match list {
-            ACCOUNTS => {
-                item["name"] = json!(format!("{} Group", values::company(number)));
-                item["status"] = json!("enabled");
-            }
-            ORGANIZATIONS => {
-                let name = values::company(number);
-                item["key"] = json!(name.to_lowercase().replace(' ', "-"));
-                item["name"] = json!(name);
-            }
-            INCIDENTS => {
-                organization = self.organization_of_incident(number);
-                let agent = self.agent_of_incident(number);
-                let facts = agent.map(|agent| self.agent_facts(agent));
-                item["agent_id"] = agent.map_or(Value::Null, |a| json!(self.id(AGENTS, &[], a)));
-                item["platform"] = json!(facts.as_ref().map_or("microsoft_365", |f| f.platform));
-                report(item, number, facts.as_ref());
-            }
-            "/v1/escalations" | "/v1/platform_actions" => {
-                let (kind, subtype) = match number % 6 {
-                    0 | 1 => ("unwanted_access", "country"),
-                    2 => ("unwanted_access", "vpn"),
-                    3 => ("endpoint", "portal_only"),
-                    _ => ("endpoint", "isolated_host"),
-                };
-                (item["type"], item["subtype"]) = (json!(kind), json!(subtype));
-                let open = number.is_multiple_of(3);
-                item["status"] = json!(if open { "sent" } else { "resolved" });
-                if open {
-                    item["resolved_at"] = Value::Null;
-                }
-            }
-            _ => {}
-        }
-        if item.get("account_id").is_some() {
-            item["account_id"] = json!(self.account_id);
-        }
-        if let Some(account) = item.get_mut("account").filter(|a| a.is_object()) {
-            let managed = list.starts_with("/v1/reseller").then_some(number);
-            let managed = managed.map(|number| (number % self.sizes.accounts.max(1)) as i64 + 1);
-            account["id"] = json!(managed.unwrap_or(self.account_id));
-        }
-        in_order(item);
-        if self.sizes.organizations == 0 {
-            return;
-        }
-        let reference = self.organization(organization);
-        if item.get("organization_id").is_some() {
-            item["organization_id"] = reference["id"].clone();
-        }
-        if item["organization_ids"].is_array() {
-            item["organization_ids"] = json!([reference["id"]]);
-        }
-        if item["organizations"].is_array() {
-            item["organizations"] = json!([reference.clone()]);
-        }
-        if item["organization"].is_object() {
-            item["organization"] = reference;
-        }
-    }
-
-    /// With the counts of what belongs to it, for an organization.
-    fn counted(&self, list: &str, mut row: Value) -> Value {
-        if list != ORGANIZATIONS {
-            return row;
-        }
-        let id = row["id"].as_i64().unwrap_or_default();
-        let counts = self.counts.get_or_init(|| {
-            let mut counts = Counts {
-                agents: vec![0; self.sizes.organizations],
-                incidents: vec![0; self.sizes.organizations],
-            };
-            if self.sizes.organizations > 0 {
-                for agent in 0..self.sizes.agents {
-                    counts.agents[self.agent_facts(agent).organization] += 1;
-                }
-                for incident in 0..self.sizes.incident_reports {
-                    counts.incidents[self.organization_of_incident(incident)] += 1;
-                }
-            }
-            counts
-        });
-        let number = self.number(ORGANIZATIONS, &[], id).unwrap_or(usize::MAX);
-        let made = |counts: &Vec<usize>| counts.get(number).copied().unwrap_or(0);
-        let gone = self
-            .changed(AGENTS, &[])
-            .into_iter()
-            .flatten()
-            .filter(|(agent, row)| {
-                let number = self.number(AGENTS, &[], **agent).unwrap_or(usize::MAX);
-                row.is_none()
-                    && number < self.sizes.agents
-                    && self.organization_id(&self.agent_facts(number)) == id
-            });
-        row["agents_count"] = json!(made(&counts.agents) - gone.count());
-        row["incident_reports_count"] = json!(made(&counts.incidents));
-        row
     }
 
     /// One resource by its ids; a richer component than the list's keeps the list's fields.
@@ -576,9 +474,10 @@ impl World {
             let account = self.row(ACCOUNTS, &[], self.account_id)?;
             let mut only = self.enriched(component, &account);
             if let Some(own) = only.get_mut("account").filter(|own| own.is_object()) {
-                for key in ["id", "name", "status", "subdomain"] {
-                    own[key] = account[key].clone();
-                }
+                *own = reference(&account);
+            }
+            if only["user"].is_object() {
+                only["user"] = self.user(0);
             }
             return Some(only);
         };
@@ -594,6 +493,7 @@ impl World {
                 whole[key] = value.clone();
             }
         }
+        self.detail(&mut whole);
         whole
     }
 }
@@ -603,56 +503,4 @@ fn address(list: &str, parents: &[i64]) -> String {
         Some(parent) => format!("{list} of {parent}"),
         None => list.to_owned(),
     }
-}
-
-/// The moments in the life of a record, in the order in which they happen.
-const LIFE: [&str; 12] = [
-    "created_at",
-    "effective_date",
-    "starts_at",
-    "sent_at",
-    "investigated_at",
-    "approved_at",
-    "completed_at",
-    "resolved_at",
-    "closed_at",
-    "status_updated_at",
-    "updated_at",
-    "renewal_date",
-];
-
-/// Puts the moments of an item into that order.
-fn in_order(item: &mut Value) {
-    let lived = |item: &Value, key: &&&str| item[**key].is_string();
-    let keys: Vec<_> = LIFE.iter().filter(|key| lived(item, key)).collect();
-    let mut moments: Vec<Value> = keys.iter().map(|key| item[**key].clone()).collect();
-    moments.sort_by(|one, other| one.as_str().cmp(&other.as_str()));
-    for (key, moment) in keys.into_iter().zip(moments) {
-        item[*key] = moment;
-    }
-}
-
-/// Makes an incident's fields agree with each other: one in five is still open.
-fn report(incident: &mut Value, number: usize, agent: Option<&AgentFacts>) {
-    let open = number.is_multiple_of(5);
-    incident["status"] = json!(if open { "sent" } else { "closed" });
-    if open {
-        incident["closed_at"] = Value::Null;
-    }
-    let (kind, place) = match agent {
-        Some(agent) => {
-            let kinds = [
-                "Persistent foothold",
-                "Ransomware canary tripped",
-                "Suspicious process",
-            ];
-            (kinds[number % kinds.len()], &*agent.hostname)
-        }
-        None => ("Stolen session", "a Microsoft 365 identity"),
-    };
-    let severity = incident["severity"]
-        .as_str()
-        .unwrap_or_default()
-        .to_uppercase();
-    incident["subject"] = json!(format!("{severity} - {kind} on {place}"));
 }

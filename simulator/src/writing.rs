@@ -1,6 +1,6 @@
 //! Writes: what each changes, and when it is refused.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
@@ -8,12 +8,14 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::{Value, json};
 
 use crate::document::{Match, Operation};
+use crate::lives::{standing, terms};
 use crate::refusal::{Refusal, refuse};
-use crate::world::{ACCOUNTS, AGENTS, INCIDENTS, ORGANIZATIONS, World};
-
-const SUBSCRIPTIONS: &str = "/v1/reseller/subscriptions";
-const RULES: &str = "/v1/unwanted_access_rules";
-const REMEDIATIONS: &str = "/v1/incident_reports/{incident_report_id}/remediations";
+use crate::relations::{UNWANTED_ACCESS, applied_to, match_on, sign_in_from};
+use crate::values;
+use crate::world::{
+    ACCOUNTS, AGENTS, ESCALATIONS, IDENTITIES, INCIDENTS, MEMBERSHIPS, ORGANIZATIONS, REMEDIATIONS,
+    RULES, SUBSCRIPTIONS, World,
+};
 
 type Answer = Result<Value, Refusal>;
 
@@ -49,6 +51,7 @@ pub(crate) fn body(operation: &Operation, bytes: &[u8]) -> Result<Value, Refusal
 /// Carries a write out and returns what it answers, not yet in its envelope.
 pub(crate) fn write(world: &mut World, found: &Match, body: &Value, reaction: Duration) -> Answer {
     let Match { operation, ids, .. } = found;
+    world.settle();
     let last = ids.last().copied().unwrap_or_default();
     match &*operation.id {
         "update_agent" => update_agent(world, last, body),
@@ -60,11 +63,11 @@ pub(crate) fn write(world: &mut World, found: &Match, body: &Value, reaction: Du
         "delete_organization" => delete_organization(world, last),
         "create_membership" => create_membership(world, body),
         "update_membership" => {
-            let mut row = get(world, "/v1/memberships", last)?;
+            let mut row = get(world, MEMBERSHIPS, last)?;
             merge(&mut row, body);
-            keep(world, "/v1/memberships", row)
+            keep(world, MEMBERSHIPS, row)
         }
-        "delete_membership" => take(world, "/v1/memberships", last),
+        "delete_membership" => take(world, MEMBERSHIPS, last),
         "create_account" => create_account(world, body),
         "update_account" => update_account(world, last, body),
         "disable_account" => disable_account(world, last),
@@ -136,7 +139,7 @@ fn merge(row: &mut Value, body: &Value) {
 }
 
 fn now() -> Value {
-    json!(Timestamp::now().to_string())
+    values::at(Timestamp::now())
 }
 
 /// Whether a list has another row with the same value in a field.
@@ -151,7 +154,23 @@ fn update_agent(world: &mut World, id: i64, body: &Value) -> Answer {
         return conflict("the agent does not support tamper protection");
     }
     merge(&mut agent, body);
+    if let Some(tags) = body["tags"].as_array() {
+        agent["tags"] = tidy(tags);
+    }
     keep(world, AGENTS, agent)
+}
+
+/// Tags in lower case with hyphens, each once.
+fn tidy(tags: &[Value]) -> Value {
+    let mut tidied: Vec<String> = Vec::new();
+    for tag in tags.iter().filter_map(Value::as_str) {
+        let words: Vec<_> = tag.split_whitespace().collect();
+        let tag = words.join("-").to_lowercase();
+        if !tag.is_empty() && !tidied.contains(&tag) {
+            tidied.push(tag);
+        }
+    }
+    json!(tidied)
 }
 
 /// A change that the host makes some time after it was asked to.
@@ -184,7 +203,11 @@ fn firewall(world: &mut World, id: i64, reaction: &Reaction, after: Duration) ->
     }
     agent["firewall_status"] = json!(reaction.pending);
     let agent = keep(world, AGENTS, agent)?;
-    world.later(id, Instant::now() + after, reaction.done);
+    // No simulated host takes centuries.
+    let at = Timestamp::now()
+        .saturating_add(after)
+        .unwrap_or(Timestamp::MAX);
+    world.later(id, at, reaction.done);
     Ok(agent)
 }
 
@@ -243,6 +266,7 @@ fn create_membership(world: &mut World, body: &Value) -> Answer {
         Some(id) => {
             let organization = get(world, ORGANIZATIONS, id)?;
             invitation["organization"] = json!({"id": id, "name": organization["name"]});
+            invitation["account"] = Value::Null;
         }
         None => invitation["organization"] = Value::Null,
     }
@@ -253,7 +277,9 @@ fn create_membership(world: &mut World, body: &Value) -> Answer {
         return unprocessable("email is not an address");
     }
     merge(&mut invitation, body);
-    merge(&mut invitation["user"], body);
+    let name = |key: &str| body[key].as_str().unwrap_or_default();
+    let name = format!("{} {}", name("first_name"), name("last_name"));
+    invitation["user"] = json!({"email": body["email"], "name": name});
     Ok(invitation)
 }
 
@@ -294,12 +320,11 @@ fn create_subscription(world: &mut World, body: &Value) -> Answer {
         return unprocessable("minimum must be at least 1");
     }
     let mut row = create(world, SUBSCRIPTIONS, "Subscription", body);
-    row["account"] = json!({
-        "id": account["id"], "name": account["name"],
-        "status": account["status"], "subdomain": account["subdomain"],
-    });
+    row["account"] = world.account(account["id"].as_i64().unwrap_or_default());
     row["minimum_usage"] = body["minimum"].clone();
     row["status"] = json!("approved");
+    let began = Timestamp::now().as_second();
+    terms(&mut row, began, began);
     keep(world, SUBSCRIPTIONS, row)
 }
 
@@ -352,114 +377,137 @@ fn upgrade_subscription(world: &mut World, id: i64, body: &Value) -> Answer {
 fn create_rule(world: &mut World, body: &Value) -> Answer {
     let given = |key: &str| body.get(key).filter(|value| !value.is_null());
     let kinds = ["country_code", "vpn", "logic"];
-    let Some((kind, 1)) = kinds
-        .iter()
-        .copied()
-        .find(|kind| given(kind).is_some())
-        .zip(Some(
-            kinds.iter().filter(|kind| given(kind).is_some()).count(),
-        ))
-    else {
+    let mut kinds = kinds.into_iter().filter(|kind| given(kind).is_some());
+    let (Some(kind), None) = (kinds.next(), kinds.next()) else {
         return unprocessable("exactly one of country_code, vpn and logic is needed");
     };
-    let target = match (
-        body["identity_id"].as_i64(),
-        body["organization_id"].as_i64(),
-    ) {
-        (Some(id), _) => {
-            let identity = get(world, "/v1/identities", id)?;
-            json!({"type": "identity", "id": id, "name": identity["username"]})
+    let target = match (given("identity_id"), given("organization_id")) {
+        (Some(_), Some(_)) => {
+            return unprocessable("identity_id and organization_id exclude each other");
+        }
+        (Some(id), None) => {
+            let identity = get(world, IDENTITIES, id.as_i64().unwrap_or_default())?;
+            applied_to("identity", &json!({"id": id, "name": identity["username"]}))
         }
         (None, Some(id)) => {
-            let organization = get(world, ORGANIZATIONS, id)?;
-            json!({"type": "organization", "id": id, "name": organization["name"]})
+            let organization = get(world, ORGANIZATIONS, id.as_i64().unwrap_or_default())?;
+            applied_to("organization", &organization)
         }
-        (None, None) => json!({"type": "account", "id": world.account_id(), "name": Value::Null}),
+        (None, None) => applied_to("account", &world.account(world.account_id())),
     };
-    let dated = given("starts_at").or(given("expires_at")).is_some();
+    let of_organization = target["type"] == "organization";
     match body["logic"].as_str() {
         Some("catchall") if body["type"] != "unauthorized" || target["type"] == "identity" => {
             return unprocessable("a catchall is unauthorized, and not of an identity");
         }
-        Some("catchall_exception")
-            if body["type"] != "expected" || target["type"] != "organization" || dated =>
-        {
-            return unprocessable(
-                "a catchall_exception is expected, of an organization, and has no dates",
-            );
+        Some("catchall_exception") if body["type"] != "expected" || !of_organization => {
+            return unprocessable("a catchall_exception is expected, and of an organization");
         }
         Some(_) if given("category").is_none() => {
             return unprocessable("a catchall needs a category");
         }
         _ => {}
     }
-    let values = match body[kind].as_str() {
-        Some(values) if kind != "logic" => values.split(',').map(str::trim).collect(),
-        _ => vec![""],
+    let category = match kind {
+        "country_code" => "country",
+        "vpn" => "vpn",
+        _ => body["category"].as_str().unwrap_or_default(),
     };
+    let mut values = vec![None];
+    if kind != "logic" {
+        values.clear();
+        let listed = body[kind].as_str().unwrap_or_default().split(',');
+        for value in listed.map(str::trim).filter(|value| !value.is_empty()) {
+            if !values.contains(&Some(value)) {
+                values.push(Some(value));
+            }
+        }
+    }
+    if values.is_empty() {
+        return unprocessable(&format!("{kind} is empty"));
+    }
     let mut rules = Vec::new();
     for value in values {
-        let mut rule = world.new_object("UnwantedAccessRule", 0);
-        for key in ["country_code", "vpn", "ip_address"] {
-            rule[key] = Value::Null;
-        }
-        rule["type"] = body["type"].clone();
+        let mut rule = new_rule(world, &body["type"], category, value, &target);
         rule["logic"] = given("logic").cloned().unwrap_or(json!("standard"));
-        rule["category"] = match kind {
-            "country_code" => json!("country"),
-            "vpn" => json!("vpn"),
-            _ => body["category"].clone(),
-        };
-        if kind != "logic" {
-            rule[kind] = json!(value);
-        }
         rule["note"] = given("notes").cloned().unwrap_or_default();
-        for key in ["starts_at", "expires_at"] {
-            rule[key] = given(key).map_or(Value::Null, midnight);
-        }
-        rule["status"] = json!("active");
-        rule["applied_to"] = target.clone();
-        (rule["created_at"], rule["updated_at"]) = (now(), now());
-        let same = [
-            "type",
-            "logic",
-            "category",
-            "country_code",
-            "vpn",
-            "applied_to",
-        ];
-        let exists = |row: &Value| same.iter().all(|key| row[*key] == rule[*key]);
-        if world.any(RULES, exists) {
+        schedule(&mut rule, body)?;
+        if exists(world, &rule) {
             return unprocessable("such a rule exists already");
         }
         rules.push(rule);
     }
     let mut last = Value::Null;
-    for mut rule in rules {
-        rule["id"] = json!(world.next_id(RULES));
-        last = keep(world, RULES, rule)?;
+    for rule in rules {
+        last = add_rule(world, rule)?;
     }
     Ok(last)
 }
 
-/// A date as the moment when it begins.
-fn midnight(date: &Value) -> Value {
-    json!(format!("{}T00:00:00Z", date.as_str().unwrap_or_default()))
+/// A rule in force from now on, not yet among the others.
+fn new_rule(
+    world: &World,
+    determination: &Value,
+    category: &str,
+    value: Option<&str>,
+    target: &Value,
+) -> Value {
+    let mut rule = world.new_object("UnwantedAccessRule", 0);
+    match_on(&mut rule, category, value);
+    rule["type"] = determination.clone();
+    rule["logic"] = json!("standard");
+    rule["applied_to"] = target.clone();
+    rule["status"] = json!("active");
+    for empty in ["note", "starts_at", "expires_at"] {
+        rule[empty] = Value::Null;
+    }
+    rule["created_by"] = world.user(0)["name"].clone();
+    (rule["created_at"], rule["updated_at"]) = (now(), now());
+    rule
 }
 
-fn update_rule(world: &mut World, id: i64, body: &Value) -> Answer {
-    let mut rule = get(world, RULES, id)?;
+/// Whether there is a rule for the same thing.
+fn exists(world: &World, rule: &Value) -> bool {
+    let keys = [
+        "type",
+        "logic",
+        "category",
+        "country_code",
+        "vpn",
+        "applied_to",
+    ];
+    world.any(RULES, |row| keys.iter().all(|key| row[*key] == rule[*key]))
+}
+
+fn add_rule(world: &mut World, mut rule: Value) -> Answer {
+    rule["id"] = json!(world.next_id(RULES));
+    keep(world, RULES, rule)
+}
+
+/// Takes over the dates of a body, where the rule may have some.
+fn schedule(rule: &mut Value, body: &Value) -> Result<(), Refusal> {
     for key in ["starts_at", "expires_at"] {
         let Some(date) = body.get(key) else { continue };
         if !date.is_null() && rule["logic"] != "standard" {
             return unprocessable("a catchall and its exceptions have no dates");
         }
-        rule[key] = if date.is_null() {
-            Value::Null
-        } else {
-            midnight(date)
-        };
+        if !date.is_null() && rule["type"] == "unauthorized" {
+            return unprocessable("an unauthorized rule has no dates");
+        }
+        rule[key] = json!(date.as_str().map(|date| format!("{date}T00:00:00Z")));
     }
+    if let (Some(start), Some(end)) = (rule["starts_at"].as_str(), rule["expires_at"].as_str())
+        && end <= start
+    {
+        return unprocessable("expires_at must be after starts_at");
+    }
+    rule["status"] = json!(standing(rule, Timestamp::now()));
+    Ok(())
+}
+
+fn update_rule(world: &mut World, id: i64, body: &Value) -> Answer {
+    let mut rule = get(world, RULES, id)?;
+    schedule(&mut rule, body)?;
     if let Some(notes) = body.get("notes") {
         rule["note"] = notes.clone();
     }
@@ -467,7 +515,6 @@ fn update_rule(world: &mut World, id: i64, body: &Value) -> Answer {
 }
 
 fn resolve_escalation(world: &mut World, id: i64, body: &Value) -> Answer {
-    const ESCALATIONS: &str = "/v1/escalations";
     let mut escalation = get(world, ESCALATIONS, id)?;
     if escalation["status"] == "resolved" {
         return conflict("the escalation is resolved already");
@@ -476,7 +523,7 @@ fn resolve_escalation(world: &mut World, id: i64, body: &Value) -> Answer {
         return unprocessable("this type can only be resolved in the portal");
     }
     let given = |key: &str| body.get(key).is_some_and(|value| !value.is_null());
-    let by_rule = escalation["type"] == "unwanted_access";
+    let by_rule = escalation["type"] == UNWANTED_ACCESS;
     let method = match (given("determination"), given("scope")) {
         (true, true) if by_rule => "rule",
         (false, false) if by_rule => "dismiss",
@@ -493,13 +540,36 @@ fn resolve_escalation(world: &mut World, id: i64, body: &Value) -> Answer {
     escalation["resolved_at"] = now();
     let escalation = keep(world, ESCALATIONS, escalation)?;
     if method == "rule" {
-        let mut rule = world.new_object("UnwantedAccessRule", world.next_id(RULES));
-        rule["type"] = body["determination"].clone();
-        rule["applied_to"]["type"] = body["scope"].clone();
-        keep(world, RULES, rule)?;
+        rule_on(world, &escalation, body)?;
     }
     let escalation = world.enriched("EscalationWithEntities", &escalation);
     Ok(json!({"escalation": escalation, "resolution_method": method}))
+}
+
+/// Makes the rules that settle an escalated sign-in, but for those that there are.
+fn rule_on(world: &mut World, escalation: &Value, body: &Value) -> Result<(), Refusal> {
+    let category = escalation["subtype"].as_str().unwrap_or_default();
+    let from = sign_in_from(category, escalation["id"].as_i64().unwrap_or_default());
+    let scope = body["scope"].as_str().unwrap_or_default();
+    let targets = match scope {
+        "identity" => {
+            let named = |identity: Value| json!({"id": identity["id"], "name": identity["details"]["username"]});
+            world.entities(escalation).into_iter().map(named).collect()
+        }
+        "organization" => escalation["organizations"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default(),
+        _ => vec![world.account(world.account_id())],
+    };
+    for target in targets {
+        let target = applied_to(scope, &target);
+        let rule = new_rule(world, &body["determination"], category, from, &target);
+        if !exists(world, &rule) {
+            add_rule(world, rule)?;
+        }
+    }
+    Ok(())
 }
 
 /// The remediations of an incident report, all of them.
@@ -521,11 +591,13 @@ fn resolve_incident(world: &mut World, id: i64) -> Answer {
         .iter()
         .any(|row| row["status"] == "unapproved")
     {
-        return unprocessable("not all remediations are approved");
+        return conflict("not all remediations are approved");
     }
     incident["status"] = json!("closed");
     (incident["closed_at"], incident["status_updated_at"]) = (now(), now());
-    keep(world, INCIDENTS, incident)
+    keep(world, INCIDENTS, incident)?;
+    // With its remediations as they are now.
+    get(world, INCIDENTS, id)
 }
 
 fn decide_remediations(world: &mut World, id: i64, decision: &str) -> Answer {
@@ -539,7 +611,7 @@ fn decide_remediations(world: &mut World, id: i64, decision: &str) -> Answer {
         row["status"] = json!(decision);
         if decision == "approved" {
             row["approved_at"] = now();
-            row["approved_by"] = world.new_object("UserRef", 1);
+            row["approved_by"] = world.user(0);
         }
         world.put(REMEDIATIONS, &[id], row);
     }
@@ -547,5 +619,7 @@ fn decide_remediations(world: &mut World, id: i64, decision: &str) -> Answer {
         incident["status"] = json!("dismissed");
         incident["status_updated_at"] = now();
     }
-    keep(world, INCIDENTS, incident)
+    keep(world, INCIDENTS, incident)?;
+    // With its remediations as they are now.
+    get(world, INCIDENTS, id)
 }

@@ -236,3 +236,13 @@ pub fn succeeded(
         .map(|(place, _)| place)
         .collect()
 }
+
+/// TLS is never used on loopback, but reqwest wants a provider for it.
+pub fn no_tls() -> rustls::ClientConfig {
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth()
+}
