@@ -669,6 +669,83 @@ fn query(esql: &str) -> Value {
 }
 
 #[tokio::test]
+async fn the_commands_of_a_query_are_carried_out_in_order_or_refused() {
+    let api = Api::of(Simulator::builder().agents(3)).await;
+    let count = async |esql: &str| {
+        let (status, body) = api.post("/v1/siem/query", query(esql)).await;
+        (status, body["logs"].as_array().map_or(0, Vec::len))
+    };
+    let logon = r#"WHERE event.action == "logon""#;
+    for (esql, expected) in [
+        (format!("FROM logs | {logon} | LIMIT 3"), (200, 3)),
+        (format!("FROM logs | LIMIT 5 | {logon}"), (200, 2)),
+        (
+            format!(r#"FROM logs | LIMIT 16 | {logon} AND message == "made-up log line 4""#),
+            (200, 1),
+        ),
+        (
+            r#"FROM logs | WHERE message == "a | b AND c == d""#.to_owned(),
+            (200, 0),
+        ),
+        (
+            format!("FROM logs | {logon} OR user.name == \"x\""),
+            (422, 0),
+        ),
+        (
+            r#"FROM logs | WHERE event.action != "logon""#.to_owned(),
+            (422, 0),
+        ),
+        (
+            r#"FROM logs | WHERE event.action LIKE "log*""#.to_owned(),
+            (422, 0),
+        ),
+        (
+            "FROM logs | WHERE event.action == logon".to_owned(),
+            (422, 0),
+        ),
+        (
+            r#"FROM logs | WHERE no.such.column == "x""#.to_owned(),
+            (422, 0),
+        ),
+        (format!("FROM logs | KEEP message | {logon}"), (422, 0)),
+        ("FROM logs | STATS COUNT(*)".to_owned(), (422, 0)),
+        ("FROM logs | LIMIT many".to_owned(), (422, 0)),
+        ("FROM logs | ".to_owned(), (422, 0)),
+    ] {
+        assert_eq!(count(&esql).await, expected, "{esql}");
+    }
+    let rows = async |esql: &str| {
+        let (_, body) = api.post("/v1/siem/query", query(esql)).await;
+        body["logs"].as_array().cloned().unwrap_or_default()
+    };
+    let columns = |row: &Value| row.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(columns(&rows("FROM logs | KEEP *").await[0]).len(), 7);
+    assert_eq!(
+        columns(&rows("FROM logs | KEEP host.*, message").await[0]),
+        ["host.name", "message"]
+    );
+    assert_eq!(
+        columns(&rows("FROM logs | KEEP * | DROP @timestamp").await[0]).len(),
+        6
+    );
+    let sorted = rows("FROM logs | LIMIT 9 | SORT event.action, @timestamp DESC | KEEP *").await;
+    let key = |row: &Value| row["event.action"].to_string();
+    assert!(sorted.is_sorted_by_key(key));
+    assert!(sorted[0]["@timestamp"].as_str() > sorted[1]["@timestamp"].as_str());
+
+    let agents = api.rows("/v1/agents").await;
+    let hosts: BTreeSet<_> = agents
+        .iter()
+        .map(|agent| agent["hostname"].to_string())
+        .collect();
+    for row in rows("FROM logs | KEEP *").await {
+        assert!(hosts.contains(&row["host.name"].to_string()), "{row}");
+    }
+    let without = Api::of(Simulator::builder().siem(false)).await;
+    assert_eq!(without.post("/v1/siem/query", json!({})).await.0, 404);
+}
+
+#[tokio::test]
 async fn severities_are_sorted_by_how_severe_they_are() {
     let api = Api::start().await;
     let rows = api.rows("/v1/escalations?sort_field=severity").await;

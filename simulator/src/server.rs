@@ -299,11 +299,12 @@ impl Api {
             }
             return Ok((operation.success, Some(body)));
         }
+        let is_query = operation.id == "query_siem";
+        if is_query && !self.options.siem {
+            return refuse(StatusCode::NOT_FOUND, "SIEM queries are not available");
+        }
         let body = writing::body(operation, bytes)?;
-        if operation.id == "query_siem" {
-            if !self.options.siem {
-                return refuse(StatusCode::NOT_FOUND, "SIEM queries are not available");
-            }
+        if is_query {
             return Ok((
                 operation.success,
                 Some(siem::query(world, &body)?.to_string()),
