@@ -184,6 +184,25 @@ async fn every_value_of_every_filter_finds_rows_and_only_such() {
 }
 
 #[tokio::test]
+async fn what_can_be_listed_of_escalations_is_divided_by_their_stage() {
+    for list in ["escalations", "platform_actions"] {
+        let api = Api::of(Simulator::builder().odd_shapes(1.0)).await;
+        let mut divided = Vec::new();
+        for stage in ["open", "overdue", "resolved"] {
+            let rows = api.rows(&format!("/v1/{list}?status={stage}")).await;
+            // The odd shapes say it outright.
+            let says = |row: &Value| row["status"] == "overdue";
+            assert!(rows.iter().all(|row| says(row) == (stage == "overdue")));
+            divided.extend(ids(&rows));
+        }
+        let mut all = ids(&api.rows(&format!("/v1/{list}")).await);
+        all.sort_unstable();
+        divided.sort_unstable();
+        assert_eq!(divided, all);
+    }
+}
+
+#[tokio::test]
 async fn an_access_rule_has_one_kind_and_the_state_of_its_dates() {
     let api = Api::start().await;
     for rule in api.rows("/v1/unwanted_access_rules").await {
@@ -743,6 +762,87 @@ async fn the_commands_of_a_query_are_carried_out_in_order_or_refused() {
     }
     let without = Api::of(Simulator::builder().siem(false)).await;
     assert_eq!(without.post("/v1/siem/query", json!({})).await.0, 404);
+}
+
+#[tokio::test]
+async fn odd_shapes_are_also_in_what_is_nested_in_writes_and_in_errors() {
+    let api = Api::of(Simulator::builder().odd_shapes(1.0)).await;
+    let client = api.client();
+    let (mut bare, mut wrapped) = (0, 0);
+    for id in ids(&api.rows("/v1/escalations").await) {
+        match api
+            .get(&format!("/v1/escalations/{id}"))
+            .await
+            .get("escalation")
+        {
+            Some(_) => wrapped += 1,
+            None => bare += 1,
+        }
+        assert_eq!(client.get_escalation().id(id).send().await.unwrap().id, id);
+    }
+    assert!(bare > 0 && wrapped > 0, "{bare} {wrapped}");
+
+    let incidents = api.rows("/v1/incident_reports").await;
+    let items = incidents
+        .iter()
+        .filter_map(|incident| incident["remediations"]["items"].as_array());
+    let items: Vec<_> = items.flatten().collect();
+    assert!(
+        items
+            .iter()
+            .any(|item| item["approved_by"]["id"].is_string())
+    );
+    assert!(items.iter().any(|item| item["parameters"].is_object()));
+
+    let plain = Api::start().await;
+    let mut odd = 0;
+    for agent in &plain.rows("/v1/agents?platform=windows").await[..10] {
+        let path = format!("/v1/agents/{}/isolation", agent["id"]);
+        let (status, answer) = api.post(&path, json!({})).await;
+        assert_eq!(status, 201);
+        odd += usize::from(answer["agent"]["ipv4_addresses"].is_array());
+    }
+    assert_eq!(odd, 10);
+
+    let body = types::ResolveEscalation::builder();
+    let open = client
+        .list_escalations()
+        .status("open")
+        .send()
+        .await
+        .unwrap();
+    let of = |one: &&types::Escalation| one.subtype.as_deref() == Some("vpn");
+    let escalation = open.items.iter().find(of).unwrap().id;
+    let resolved = client
+        .resolve_escalation()
+        .id(escalation)
+        .body(body)
+        .send()
+        .await;
+    assert_eq!(resolved.unwrap().escalation.id, escalation);
+    let sent = ids(&plain.rows("/v1/incident_reports?status=sent").await)[0];
+    let approve = client.approve_remediations().incident_report_id(sent);
+    approve.send().await.unwrap();
+
+    let mut forms = BTreeSet::new();
+    for name in 1..40 {
+        let field = "x".repeat(name);
+        let path = format!("/v1/agents?{field}=1");
+        let (status, body) = api.send(Method::GET, &path, Value::Null).await;
+        assert_eq!(status, 400);
+        let says = format!("{field} is not a parameter of list_agents");
+        assert!(body.to_string().contains(&says), "{body}");
+        forms.insert(match &body {
+            body if body["error"].is_string() => "error",
+            body if body["errors"]["base"].is_array() => "map",
+            body if body["errors"][0].is_string() => "texts",
+            body if body["errors"][0]["message"].is_string() => "objects",
+            _ => panic!("{body}"),
+        });
+    }
+    assert_eq!(forms, BTreeSet::from(["error", "map", "objects", "texts"]));
+    let error = client.get_agent().id(404).send().await.unwrap_err();
+    assert_eq!(error.message().as_deref(), Some("Not found"));
 }
 
 #[tokio::test]

@@ -6,21 +6,77 @@
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-/// Makes a row odd, or not: the same row always in the same way.
-pub(crate) fn apply(row: &mut Value, rate: f64, seed: u64) {
-    if rate <= 0.0 {
-        return;
+use crate::lives::stage;
+
+/// How many answers are odd, and which.
+#[derive(Clone, Copy)]
+pub(crate) struct Oddities {
+    pub(crate) rate: f64,
+    pub(crate) seed: u64,
+}
+
+impl Oddities {
+    pub(crate) fn none(self) -> bool {
+        self.rate <= 0.0
     }
-    let id = row["id"].as_u64().unwrap_or_default();
-    let mut rng = Rng::with_seed(seed ^ id.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    // The first numbers of like seeds are alike.
-    rng.u64(..);
-    if rng.f64() < rate {
-        object(row, &mut rng);
+
+    /// Makes a row odd, or not: the same row always in the same way.
+    pub(crate) fn row(self, row: &mut Value) {
+        if let Some(mut rng) = self.strikes(number(row)) {
+            odd(row, &mut rng);
+        }
+    }
+
+    /// Whether a resource comes without its envelope.
+    pub(crate) fn is_bare(self, row: &Value) -> bool {
+        let rng = self.strikes(!number(row));
+        rng.is_some_and(|mut rng| rng.bool())
+    }
+
+    /// Says what went wrong under another key, or not: the same always in the same way.
+    pub(crate) fn error(self, body: &mut Value) {
+        let message = body["message"].clone();
+        let sum = message.to_string().bytes().map(u64::from).sum();
+        let Some(mut rng) = self.strikes(sum) else {
+            return;
+        };
+        let field = body["errors"][0]["field"].as_str().unwrap_or("base");
+        *body = match rng.u8(..4) {
+            0 => json!({"error": message}),
+            1 => json!({"errors": [message]}),
+            2 => json!({"errors": {field: [message]}}),
+            _ => json!({"errors": [{"field": field, "message": message}]}),
+        };
+    }
+
+    /// Random numbers for a thing that is to be odd.
+    fn strikes(self, number: u64) -> Option<Rng> {
+        let mixed = self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut rng = Rng::with_seed(mixed);
+        // The first numbers of like seeds are alike.
+        rng.u64(..);
+        (rng.f64() < self.rate).then_some(rng)
+    }
+}
+
+fn number(row: &Value) -> u64 {
+    row["id"].as_u64().unwrap_or_default()
+}
+
+/// What is within first, so that a shape is not made odd twice.
+fn odd(value: &mut Value, rng: &mut Rng) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| odd(item, rng)),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(|field| odd(field, rng));
+            object(value, rng);
+        }
+        _ => {}
     }
 }
 
 fn object(row: &mut Value, rng: &mut Rng) {
+    let overdue = row.get("subtype").is_some() && stage(row) == "overdue";
     let Some(fields) = row.as_object_mut() else {
         return;
     };
@@ -29,9 +85,9 @@ fn object(row: &mut Value, rng: &mut Rng) {
     let mut absent = Vec::new();
     for (key, value) in fields.iter_mut() {
         match key.as_str() {
-            key if key.ends_with("_at") && rng.bool() => date(value, rng),
+            key if is_moment(key) && rng.bool() => date(value, rng),
             "status" if is_incident && rng.u8(..8) == 0 => *value = json!("draft"),
-            "status" if is_escalation && rng.u8(..8) == 0 => *value = json!("overdue"),
+            "status" if overdue => *value = json!("overdue"),
             "defender_status" if value.is_string() => *value = json!("Protected"),
             "remediations" if is_incident => remediations(key, value, rng, &mut absent),
             "parameters" => parameters(value, rng),
@@ -71,12 +127,18 @@ fn object(row: &mut Value, rng: &mut Rng) {
     }
 }
 
+fn is_moment(key: &str) -> bool {
+    let ends = ["_at", "_date", "_start", "_end"];
+    ends.iter().any(|end| key.ends_with(end))
+}
+
 /// Another spelling of a moment.
 fn date(value: &mut Value, rng: &mut Rng) {
     let Some((day, time)) = value.as_str().and_then(|text| text.split_once('T')) else {
         return;
     };
-    let time = time.trim_end_matches('Z');
+    // To the second.
+    let time = time.get(..8).unwrap_or(time);
     *value = match rng.u8(..6) {
         0 => json!(format!("{day} {time} UTC")),
         1 => json!(format!("{day}T{time} UTC")),

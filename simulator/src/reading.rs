@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::document::{Answer, Match, Operation, Parameter};
 use crate::lives::stage;
+use crate::oddities::Oddities;
 use crate::refusal::{Refusal, refuse};
 use crate::scan::{Filter, Key, Row, Scan};
 use crate::world::{AgentFacts, ESCALATIONS, World};
@@ -26,7 +27,7 @@ pub(crate) fn read(
     world: &mut World,
     found: &Match,
     query: &Query,
-    odd: Option<&dyn Fn(&mut Value)>,
+    odd: Oddities,
 ) -> Result<String, Refusal> {
     let Match { operation, ids, .. } = found;
     world.settle();
@@ -42,8 +43,10 @@ pub(crate) fn read(
         }
         _ => {
             let mut resource = world.resource(operation, ids).ok_or_else(not_found)?;
-            if let Some(odd) = odd {
-                odd(&mut resource);
+            odd.row(&mut resource);
+            // Seen both ways.
+            if operation.id == "get_escalation" && odd.is_bare(&resource) {
+                return Ok(resource.to_string());
             }
             Ok(operation.answer.wrap(resource).to_string())
         }
@@ -90,7 +93,7 @@ fn page(
     parents: &[i64],
     query: &Query,
     key: &str,
-    odd: Option<&dyn Fn(&mut Value)>,
+    odd: Oddities,
 ) -> Result<Option<String>, Refusal> {
     let get = |name| values(query, name).last().copied();
     let limit = get("limit").map_or(DEFAULT_LIMIT, |limit| limit.parse().expect("checked"));
@@ -158,10 +161,10 @@ fn page(
         pagination["next_page_token"] = json!(token);
         rows.push(Row::Value(last));
     }
-    if let Some(odd) = odd {
+    if !odd.none() {
         let oddly = |row: Row| {
             let mut row = row.into_value();
-            odd(&mut row);
+            odd.row(&mut row);
             Row::Value(row)
         };
         rows = rows.into_iter().map(oddly).collect();

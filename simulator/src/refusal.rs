@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
-    body: Value,
+    pub(crate) body: Value,
 }
 
 impl Refusal {

@@ -24,11 +24,12 @@ use crate::control;
 use crate::document::{Answer, Document, Found, Match};
 use crate::faults::{FaultKind, Faults};
 use crate::keys::{Key, Keys};
+use crate::oddities::Oddities;
 use crate::quota::Quota;
 use crate::reading::{self, Query};
 use crate::refusal::{Refusal, refuse};
 use crate::world::{ACCOUNTS, Sizes, World};
-use crate::{Answered, Options, RetryAfter, Write, oddities, siem, writing};
+use crate::{Answered, Options, RetryAfter, Write, siem, writing};
 
 /// The account whose world the keys belong to.
 pub(crate) const HOME: i64 = 1;
@@ -198,7 +199,10 @@ impl Api {
         }
         let mut response = match self.carry_out(key, found, uri, body) {
             Ok((status, body)) => spoilt(status, body, &faults, found),
-            Err(refusal) => refusal.into_response(),
+            Err(mut refusal) => {
+                self.oddities().error(&mut refusal.body);
+                refusal.into_response()
+            }
         };
         if faults.contains(&FaultKind::CloseAfter) {
             return Err(Closed);
@@ -248,6 +252,13 @@ impl Api {
         response
     }
 
+    fn oddities(&self) -> Oddities {
+        Oddities {
+            rate: self.options.odd_shapes,
+            seed: self.options.seed,
+        }
+    }
+
     /// What the API would do.
     fn carry_out(
         &self,
@@ -287,10 +298,8 @@ impl Api {
             .into_owned()
             .collect();
         reading::check(operation, &query)?;
+        let odd = self.oddities();
         if operation.method == Method::GET {
-            let (rate, seed) = (self.options.odd_shapes, self.options.seed);
-            let odd = |row: &mut Value| oddities::apply(row, rate, seed);
-            let odd: Option<&dyn Fn(&mut Value)> = if rate > 0.0 { Some(&odd) } else { None };
             let mut body = reading::read(world, found, &query, odd)?;
             if operation.id == "get_actor" && !key.is_reseller() {
                 let mut actor: Value = serde_json::from_str(&body).expect("our own JSON");
@@ -322,7 +331,8 @@ impl Api {
             body,
             status: status.as_u16(),
         });
-        let done = done?;
+        let mut done = done?;
+        odd.row(&mut done);
         let body = match &operation.answer {
             Answer::Nothing => None,
             answer => Some(answer.wrap(done).to_string()),
