@@ -21,15 +21,20 @@ use crate::faults::Fault;
 use crate::refusal::Refusal;
 use crate::server::Api;
 
-pub(crate) fn answer(
-    api: &Api,
-    method: &Method,
-    path: &str,
-    body: &[u8],
-) -> Option<Response<Body>> {
+/// Whether a path is not the API's.
+pub(crate) fn owns(path: &str) -> bool {
+    let documents = [
+        "/swagger_doc.json",
+        "/v1/webhooks_doc.json",
+        "/openapi.json",
+    ];
+    documents.contains(&path) || path == "/_simulator" || path.starts_with("/_simulator/")
+}
+
+pub(crate) fn answer(api: &Api, method: &Method, path: &str, body: &[u8]) -> Response<Body> {
     let json_text =
         |text: &'static str| ([(header::CONTENT_TYPE, "application/json")], text).into_response();
-    Some(match (method.as_str(), path) {
+    match (method.as_str(), path) {
         ("GET", "/swagger_doc.json") => json_text(document::CONTRACT),
         ("GET", "/v1/webhooks_doc.json") => json_text(document::WEBHOOKS),
         ("GET", "/openapi.json") => json_text(document::DOCUMENT),
@@ -43,7 +48,7 @@ pub(crate) fn answer(
             axum::Json(statistics).into_response()
         }
         ("GET", "/_simulator/writes") => axum::Json(api.writes()).into_response(),
-        ("POST", "/_simulator/faults") => match serde_json::from_slice::<Fault>(body) {
+        ("POST", "/_simulator/faults") => match String::from_utf8_lossy(body).parse::<Fault>() {
             Ok(fault) => {
                 api.faults.add(fault);
                 StatusCode::NO_CONTENT.into_response()
@@ -57,6 +62,9 @@ pub(crate) fn answer(
             api.faults.clear();
             StatusCode::NO_CONTENT.into_response()
         }
-        _ => return None,
-    })
+        _ => {
+            let why = format!("the simulator has no {method} {path}");
+            Refusal::new(StatusCode::NOT_FOUND, why).into_response()
+        }
+    }
 }

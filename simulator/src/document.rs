@@ -1,6 +1,7 @@
 //! The operations of the document: their paths, parameters, bodies and answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use axum::http::{Method, StatusCode};
 use jsonschema::Validator;
@@ -344,6 +345,18 @@ fn json_schema(schema: &Value) -> Value {
         }
         other => other.clone(),
     }
+}
+
+/// The names of all operations.
+pub(crate) fn operation_ids() -> &'static BTreeSet<String> {
+    static IDS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let document: Value = serde_json::from_str(DOCUMENT).expect("the document is JSON");
+        let paths = document["paths"].as_object().into_iter().flatten();
+        let operations = paths.flat_map(|(_, item)| item.as_object().into_iter().flatten());
+        let ids = operations.filter_map(|(_, operation)| operation["operationId"].as_str());
+        ids.map(str::to_owned).collect()
+    });
+    &IDS
 }
 
 /// The component that a `$ref`, bare or in a single-entry `allOf`, names.

@@ -1,18 +1,27 @@
-//! Misbehaviour on demand.
+//! What goes wrong on demand, how often and where. What it does to an answer is in
+//! [`crate::spoil`].
 
+use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::http::HeaderValue;
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
+
+use crate::document;
 
 /// Something that goes wrong, how often, and where.
 ///
 /// Without a number or a rate it goes wrong once; without an operation, wherever it can.
+/// It waits for an answer that it can spoil: a malformed item for a page with items, say.
 ///
 /// ```
 /// use huntress_simulator::{Fault, FaultKind};
 ///
 /// let fault = Fault::new(FaultKind::Status(503)).times(2).on("list_agents");
+/// let same = r#"{"kind":{"status":503},"frequency":{"times":2},"operations":["list_agents"]}"#;
+/// assert_eq!(same.parse::<Fault>().unwrap(), fault);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,19 +48,19 @@ pub enum FaultKind {
     /// The answer comes late, half of them by more than this many milliseconds, one in a
     /// hundred by fifty times as much.
     LongTail(u64),
-    /// This status with a JSON error, and nothing is carried out.
+    /// This status, from 200 to 599, with a JSON error, and nothing is carried out.
     Status(u16),
-    /// A proxy's HTML page with this status, and nothing is carried out.
+    /// A proxy's HTML page with such a status, and nothing is carried out.
     HtmlPage(u16),
     /// A redirect to this URL, and nothing is carried out.
     Redirect(String),
-    /// The connection is closed without an answer, and nothing is carried out.
+    /// The connection is reset without an answer, and nothing is carried out.
     CloseBefore,
-    /// The connection is closed without an answer, after the request was carried out.
+    /// The connection is reset without an answer, after the request was carried out.
     CloseAfter,
     /// A body of no bytes.
     EmptyBody,
-    /// A body that breaks off in the middle.
+    /// A body that breaks off in the middle: the connection ends after half of it.
     TruncatedBody,
     /// A body that comes in small pieces, so many milliseconds apart.
     Trickle(u64),
@@ -70,8 +79,24 @@ pub enum FaultKind {
     GzipBomb(usize),
     /// Fields and enum values that no document has, and fields gone that it has.
     Drift,
-    /// A page's last one is told by `null`, an empty token, or no `pagination`, in turns.
-    OddLastPage,
+    /// The last page of a list, told in this one of the ways that the API has.
+    OddLastPage(LastPage),
+}
+
+/// How a page tells that it is the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LastPage {
+    /// `"pagination": {}`, as without a fault.
+    NoToken,
+    /// `"pagination": {"next_page_token": null}`
+    NullToken,
+    /// `"pagination": {"next_page_token": ""}`
+    EmptyToken,
+    /// `"pagination": null`
+    NullPagination,
+    /// No `pagination` at all.
+    NoPagination,
 }
 
 /// How often something goes wrong.
@@ -105,7 +130,7 @@ impl Fault {
         self
     }
 
-    /// At random, for this share of requests, from 0.0 to 1.0.
+    /// At random, for this share of the requests where it can, from 0.0 to 1.0.
     #[must_use]
     pub fn rate(mut self, rate: f64) -> Self {
         self.frequency = Frequency::Rate(rate);
@@ -117,6 +142,46 @@ impl Fault {
     pub fn on(mut self, operation: impl Into<String>) -> Self {
         self.operations.push(operation.into());
         self
+    }
+
+    /// Why this can never go wrong as it says.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match &self.kind {
+            FaultKind::Latency { least, most } if least > most => {
+                return Err(format!("latency of at least {least} and at most {most}"));
+            }
+            FaultKind::Status(status) | FaultKind::HtmlPage(status)
+                if !(200..600).contains(status) =>
+            {
+                return Err(format!("status {status} is not from 200 to 599"));
+            }
+            FaultKind::Redirect(url) if url.is_empty() || HeaderValue::from_str(url).is_err() => {
+                return Err(format!("{url:?} is no URL to redirect to"));
+            }
+            _ => {}
+        }
+        if let Frequency::Rate(rate) = self.frequency
+            && !(0.0..=1.0).contains(&rate)
+        {
+            return Err(format!("rate {rate} is not from 0.0 to 1.0"));
+        }
+        let known = document::operation_ids();
+        match self.operations.iter().find(|name| !known.contains(*name)) {
+            Some(name) => Err(format!("there is no operation {name:?}")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// From JSON; an error where the fault could never happen, such as at an operation that
+/// does not exist.
+impl FromStr for Fault {
+    type Err = serde_json::Error;
+
+    fn from_str(json: &str) -> Result<Self, Self::Err> {
+        let fault: Self = serde_json::from_str(json)?;
+        fault.check().map_err(serde_json::Error::custom)?;
+        Ok(fault)
     }
 }
 
@@ -146,26 +211,38 @@ impl Faults {
         self.lock().faults.clear();
     }
 
-    /// What goes wrong with a request of an operation.
-    pub(crate) fn strike(&self, operation: &str) -> Vec<FaultKind> {
+    /// Offers the faults that wait for an operation, in order; those that are taken have
+    /// happened.
+    pub(crate) fn strike(&self, operation: &str, mut takes: impl FnMut(&FaultKind) -> bool) {
         let State { faults, random } = &mut *self.lock();
-        let mut struck = Vec::new();
         faults.retain_mut(|fault| {
             let here = fault.operations.is_empty()
                 || fault.operations.iter().any(|name| name == operation);
-            let strikes = here
-                && match &mut fault.frequency {
-                    Frequency::Times(0) => return false,
-                    Frequency::Times(left) => {
-                        *left -= 1;
-                        true
-                    }
-                    Frequency::Rate(rate) => random.f64() < *rate,
-                };
-            if strikes {
-                struck.push(fault.kind.clone());
+            match &mut fault.frequency {
+                Frequency::Times(0) => return false,
+                Frequency::Times(left) => *left -= usize::from(here && takes(&fault.kind)),
+                Frequency::Rate(rate) => {
+                    let _ = here && random.f64() < *rate && takes(&fault.kind);
+                }
             }
             true
+        });
+    }
+
+    /// The first fault of some kinds that strikes a request of an operation; the others
+    /// wait for the next one.
+    pub(crate) fn strike_one(
+        &self,
+        operation: &str,
+        of: impl Fn(&FaultKind) -> bool,
+    ) -> Option<FaultKind> {
+        let mut struck = None;
+        self.strike(operation, |kind| {
+            let takes = struck.is_none() && of(kind);
+            if takes {
+                struck = Some(kind.clone());
+            }
+            takes
         });
         struck
     }
@@ -202,17 +279,31 @@ mod tests {
             Fault::new(status(500)),
         ];
         let faults = Faults::new(faults, 0);
-        assert_eq!(faults.strike("get_account"), [status(500)]);
-        assert_eq!(faults.strike("list_agents"), [status(503)]);
-        assert_eq!(faults.strike("get_agent"), [status(503)]);
-        assert_eq!(faults.strike("get_agent"), []);
+        let strike = |operation| faults.strike_one(operation, |_| true);
+        assert_eq!(strike("get_account"), Some(status(500)));
+        assert_eq!(strike("list_agents"), Some(status(503)));
+        assert_eq!(strike("get_agent"), Some(status(503)));
+        assert_eq!(strike("get_agent"), None);
         faults.add(Fault::new(status(502)).rate(0.25));
-        let struck = (0..1_000)
-            .filter(|_| !faults.strike("x").is_empty())
-            .count();
+        let struck = (0..1_000).filter(|_| strike("x").is_some()).count();
         assert!((200..300).contains(&struck), "{struck}");
         faults.clear();
-        assert_eq!(faults.strike("x"), []);
+        assert_eq!(strike("x"), None);
+    }
+
+    #[test]
+    fn a_fault_that_is_not_taken_waits() {
+        let faults = vec![
+            Fault::new(FaultKind::Drift),
+            Fault::new(FaultKind::CloseAfter),
+            Fault::new(FaultKind::CloseAfter),
+        ];
+        let faults = Faults::new(faults, 0);
+        let close = || faults.strike_one("x", |kind| *kind == FaultKind::CloseAfter);
+        assert_eq!(close(), Some(FaultKind::CloseAfter));
+        assert_eq!(close(), Some(FaultKind::CloseAfter));
+        assert_eq!(close(), None);
+        assert_eq!(faults.strike_one("x", |_| true), Some(FaultKind::Drift));
     }
 
     #[test]
@@ -238,18 +329,46 @@ mod tests {
 
     #[test]
     fn faults_are_written_in_json() {
-        let fault: Fault = serde_json::from_str(
-            r#"{"kind":{"status":503},"frequency":{"rate":0.5},"operations":["list_agents"]}"#,
-        )
-        .unwrap();
-        assert_eq!(
-            fault,
-            Fault::new(FaultKind::Status(503))
-                .rate(0.5)
-                .on("list_agents")
-        );
-        let once: Fault = serde_json::from_str(r#"{"kind":"close_after"}"#).unwrap();
+        let read = |json: &str| json.parse::<Fault>().map_err(|error| error.to_string());
+        let often =
+            r#"{"kind":{"status":503},"frequency":{"rate":0.5},"operations":["list_agents"]}"#;
+        let status = Fault::new(FaultKind::Status(503));
+        assert_eq!(read(often).unwrap(), status.rate(0.5).on("list_agents"));
+        let once = read(r#"{"kind":"close_after"}"#).unwrap();
         assert_eq!(once, Fault::new(FaultKind::CloseAfter));
-        assert!(serde_json::from_str::<Fault>(r#"{"kind":"close_never"}"#).is_err());
+        let last = read(r#"{"kind":{"odd_last_page":"no_pagination"}}"#).unwrap();
+        let no_pagination = FaultKind::OddLastPage(LastPage::NoPagination);
+        assert_eq!(last, Fault::new(no_pagination));
+        let never = read(r#"{"kind":"close_never"}"#).unwrap_err();
+        assert!(never.contains("unknown variant `close_never`"), "{never}");
+    }
+
+    #[test]
+    fn a_fault_that_could_never_happen_is_refused() {
+        for (json, why) in [
+            (r#"{"kind":{"status":42}}"#, "status 42 is not"),
+            (r#"{"kind":{"status":5}}"#, "status 5 is not"),
+            (r#"{"kind":{"status":50000}}"#, "status 50000 is not"),
+            (r#"{"kind":{"html_page":1}}"#, "status 1 is not"),
+            (r#"{"kind":{"redirect":"a\nb"}}"#, r#""a\nb" is no URL"#),
+            (r#"{"kind":{"latency":{"least":2,"most":1}}}"#, "at least 2"),
+            (
+                r#"{"kind":"drift","frequency":{"rate":7}}"#,
+                "rate 7 is not",
+            ),
+            (
+                r#"{"kind":"drift","frequency":{"rate":-1}}"#,
+                "rate -1 is not",
+            ),
+            (
+                r#"{"kind":"drift","operations":["list_agent"]}"#,
+                r#"no operation "list_agent""#,
+            ),
+        ] {
+            let error = json.parse::<Fault>().unwrap_err().to_string();
+            assert!(error.contains(why), "{json}: {error}");
+        }
+        let nan = Fault::new(FaultKind::Drift).rate(f64::NAN);
+        assert!(nan.check().unwrap_err().contains("rate NaN is not"));
     }
 }

@@ -13,19 +13,26 @@ pub struct Credentials {
     pub secret: String,
 }
 
+/// The account of the reseller itself.
+pub(crate) const HOME: i64 = 1;
+/// The account of the key that is not of that one.
+const OTHER: i64 = 2;
+
 /// What a key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
     /// Everything, the accounts it manages included.
     Reseller,
-    /// Everything in its own account.
+    /// Everything in its own account, the reseller's.
     Account,
-    /// To read its own account.
+    /// To read that.
     ReadOnly,
+    /// Everything in an account that the reseller manages.
+    Other,
 }
 
 impl Key {
-    const ALL: [Self; 3] = [Self::Reseller, Self::Account, Self::ReadOnly];
+    const ALL: [Self; 4] = [Self::Reseller, Self::Account, Self::ReadOnly, Self::Other];
 
     pub(crate) fn is_reseller(self) -> bool {
         self == Self::Reseller
@@ -34,25 +41,35 @@ impl Key {
     pub(crate) fn may_write(self) -> bool {
         self != Self::ReadOnly
     }
+
+    /// The account it belongs to, which its requests are counted for.
+    pub(crate) fn account(self) -> i64 {
+        if self == Self::Other { OTHER } else { HOME }
+    }
 }
 
 /// One of each.
 #[derive(Debug)]
-pub(crate) struct Keys([Credentials; 3]);
+pub(crate) struct Keys {
+    credentials: [Credentials; 4],
+    accounts: usize,
+}
 
-impl Default for Keys {
-    fn default() -> Self {
+impl Keys {
+    /// Where there are so many accounts.
+    pub(crate) fn new(accounts: usize) -> Self {
         let credentials = |name: &str| Credentials {
             key: format!("hk_{name}"),
             secret: format!("hs_{name}"),
         };
-        Self(["simulator", "account", "read_only"].map(credentials))
+        Self {
+            credentials: ["simulator", "account", "read_only", "other"].map(credentials),
+            accounts,
+        }
     }
-}
 
-impl Keys {
     pub(crate) fn of(&self, key: Key) -> &Credentials {
-        &self.0[key as usize]
+        &self.credentials[key as usize]
     }
 
     /// The key of an `Authorization` header.
@@ -64,6 +81,8 @@ impl Keys {
             given == format!("{key}:{secret}").as_bytes()
         };
         scheme.eq_ignore_ascii_case("basic").then_some(())?;
-        Key::ALL.into_iter().find(is)
+        let key = Key::ALL.into_iter().find(is)?;
+        let account = usize::try_from(key.account()).ok()?;
+        (account <= self.accounts).then_some(key)
     }
 }

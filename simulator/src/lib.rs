@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod connection;
 mod control;
 mod document;
 mod faults;
@@ -13,6 +14,7 @@ mod relations;
 mod scan;
 mod server;
 mod siem;
+mod spoil;
 mod values;
 mod world;
 mod writing;
@@ -28,13 +30,13 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use faults::{Fault, FaultKind};
+pub use faults::{Fault, FaultKind, LastPage};
 pub use keys::Credentials;
 use keys::Key;
 pub use quota::Arrivals;
 use quota::Limit;
 use server::Api;
-use world::Sizes;
+use world::{IDS, Sizes};
 
 /// A running simulator; it stops when dropped, its connections included.
 pub struct Simulator {
@@ -65,6 +67,37 @@ struct Options {
     reaction: Duration,
     faults: Vec<Fault>,
     verbose: bool,
+}
+
+impl Options {
+    /// Why they cannot be.
+    fn check(&self) -> Result<(), String> {
+        let sizes = &self.sizes;
+        for (name, size) in [
+            ("organizations", sizes.organizations),
+            ("agents", sizes.agents),
+            ("identities", sizes.identities),
+            ("incident reports", sizes.incident_reports),
+            ("signals", sizes.signals),
+            ("accounts", sizes.accounts),
+            ("others", sizes.others),
+        ] {
+            if i64::try_from(size).is_ok_and(|size| size < IDS) {
+                continue;
+            }
+            return Err(format!("{size} {name} are too many, {} may be", IDS - 1));
+        }
+        if sizes.accounts == 0 {
+            return Err("there must be an account".to_owned());
+        }
+        if !(0.0..=1.0).contains(&self.odd_shapes) {
+            let rate = self.odd_shapes;
+            return Err(format!(
+                "the rate of odd shapes {rate} is not from 0.0 to 1.0"
+            ));
+        }
+        self.faults.iter().try_for_each(Fault::check)
+    }
 }
 
 /// Whether and how a 429 says when to come again.
@@ -139,14 +172,20 @@ impl Simulator {
         self.api.keys().of(Key::Reseller)
     }
 
-    /// A key that may do everything in its own account, and nothing as a reseller.
+    /// A key of the same account that may do everything in it, and nothing as a reseller.
     pub fn account_credentials(&self) -> &Credentials {
         self.api.keys().of(Key::Account)
     }
 
-    /// A key that may only read its own account.
+    /// A key of the same account that may only read it.
     pub fn read_only_credentials(&self) -> &Credentials {
         self.api.keys().of(Key::ReadOnly)
+    }
+
+    /// A key that may do everything in another account, the second of those that the
+    /// reseller manages; it is unknown where there is no second one.
+    pub fn other_credentials(&self) -> &Credentials {
+        self.api.keys().of(Key::Other)
     }
 
     /// How many requests have arrived so far.
@@ -165,7 +204,16 @@ impl Simulator {
     }
 
     /// Lets something go wrong from now on.
+    ///
+    /// # Panics
+    ///
+    /// When it never could: at an operation that does not exist, by a rate above 1.0, with
+    /// a status of 42.
+    #[track_caller]
     pub fn inject(&self, fault: Fault) {
+        if let Err(why) = fault.check() {
+            panic!("not a fault: {why}");
+        }
         self.api.faults.add(fault);
     }
 
@@ -228,7 +276,7 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Accounts that the reseller manages; 3 by default.
+    /// Accounts that the reseller manages, its own included; 3 by default, at least 1.
     pub fn accounts(mut self, count: usize) -> Self {
         self.options.sizes.accounts = count;
         self
@@ -300,12 +348,15 @@ impl SimulatorBuilder {
     ///
     /// # Errors
     ///
-    /// When the address cannot be bound.
+    /// When the address cannot be bound, or, as [`io::ErrorKind::InvalidInput`], when
+    /// something was chosen that cannot be.
     pub async fn start(self) -> io::Result<Simulator> {
+        let checked = self.options.check();
+        checked.map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
         let listener = TcpListener::bind(self.address).await?;
         let address = listener.local_addr()?;
         let api = Arc::new(Api::new(self.options));
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&api)));
+        let server = tokio::spawn(connection::serve(listener, Arc::clone(&api)));
         Ok(Simulator {
             address,
             api,

@@ -1,11 +1,14 @@
 //! `huntress-simulator`: starts the simulator and says how to reach it.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::builder::BoolishValueParser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, ValueEnum};
 use huntress_simulator::{Fault, RetryAfter, Simulator};
+use serde_json::{Deserializer, Value};
 
 /// The Huntress REST API on loopback, with made-up data.
 ///
@@ -16,9 +19,12 @@ use huntress_simulator::{Fault, RetryAfter, Simulator};
 ///   HUNTRESS_API_KEY=hk_simulator
 ///   HUNTRESS_API_SECRET=hs_simulator
 ///
-/// Three keys are known: hk_simulator may do everything, also as a reseller; hk_account
-/// everything in its own account; hk_read_only may read that. Their secrets are named
-/// alike: hs_simulator, hs_account, hs_read_only.
+/// Four keys are known: hk_simulator may do everything, also as a reseller; hk_account
+/// everything in the same account; hk_read_only may read that; hk_other may do everything
+/// in another account, the reseller's second, which has a quota of its own. Their secrets
+/// are named alike: hs_simulator, hs_account, hs_read_only, hs_other.
+///
+/// Every option can be given in the environment, by the name that stands with it.
 ///
 /// Without a key, GET /_simulator tells what has arrived, GET /_simulator/writes which
 /// writes, POST /_simulator/faults lets something go wrong, DELETE /_simulator/faults no
@@ -82,7 +88,7 @@ struct Arguments {
         default_value_t = 40
     )]
     signals: usize,
-    /// Accounts that the reseller manages.
+    /// Accounts that the reseller manages, its own included.
     #[arg(
         long,
         env = "HUNTRESS_SIMULATOR_ACCOUNTS",
@@ -121,10 +127,10 @@ struct Arguments {
     #[arg(long, env = "HUNTRESS_SIMULATOR_QUOTA_BODY", value_name = "TEXT")]
     quota_body: Option<String>,
     /// Tell the quota and what remains of it in every answer.
-    #[arg(long, env = "HUNTRESS_SIMULATOR_QUOTA_HEADERS")]
+    #[arg(long, env = "HUNTRESS_SIMULATOR_QUOTA_HEADERS", value_parser = BoolishValueParser::new())]
     quota_headers: bool,
     /// Answer SIEM queries with 404, as an account without the feature.
-    #[arg(long, env = "HUNTRESS_SIMULATOR_NO_SIEM")]
+    #[arg(long, env = "HUNTRESS_SIMULATOR_NO_SIEM", value_parser = BoolishValueParser::new())]
     no_siem: bool,
     /// The share of records, from 0.0 to 1.0, in odd shapes the API is known to send.
     #[arg(
@@ -144,16 +150,25 @@ struct Arguments {
     reaction: u64,
     /// Something that goes wrong, in JSON, such as
     /// {"kind":{"status":503},"frequency":{"rate":0.1},"operations":["list_agents"]};
-    /// can be given more than once.
-    #[arg(long, value_name = "JSON", value_parser = fault)]
-    fault: Vec<Fault>,
+    /// can be given more than once, as a list, or each on a line of its own.
+    #[arg(
+        long,
+        env = "HUNTRESS_SIMULATOR_FAULTS",
+        value_name = "JSON",
+        value_parser = faults
+    )]
+    fault: Vec<Several>,
     /// Print one line of JSON with url, key and secret instead.
-    #[arg(long)]
+    #[arg(long, env = "HUNTRESS_SIMULATOR_JSON", value_parser = BoolishValueParser::new())]
     json: bool,
     /// Tell every request on the standard error.
-    #[arg(long)]
+    #[arg(long, env = "HUNTRESS_SIMULATOR_VERBOSE", value_parser = BoolishValueParser::new())]
     verbose: bool,
 }
+
+/// The faults of one value.
+#[derive(Clone)]
+struct Several(Vec<Fault>);
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Form {
@@ -162,12 +177,19 @@ enum Form {
     Date,
 }
 
-fn fault(text: &str) -> Result<Fault, serde_json::Error> {
-    serde_json::from_str(text)
+/// A list in JSON, or one after the other.
+fn faults(text: &str) -> Result<Several, serde_json::Error> {
+    let values: Result<Vec<Value>, _> = if text.trim_start().starts_with('[') {
+        serde_json::from_str(text)
+    } else {
+        Deserializer::from_str(text).into_iter().collect()
+    };
+    let faults = values?.into_iter().map(|value| value.to_string().parse());
+    Ok(Several(faults.collect::<Result<_, _>>()?))
 }
 
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
+async fn main() -> io::Result<()> {
     let arguments = Arguments::parse();
     if !arguments.listen.ip().is_loopback() {
         eprintln!("warning: {} can be reached by others", arguments.listen);
@@ -196,10 +218,16 @@ async fn main() -> std::io::Result<()> {
     if let Some(body) = arguments.quota_body {
         builder = builder.quota_body(body);
     }
-    for fault in arguments.fault {
+    for fault in arguments.fault.into_iter().flat_map(|several| several.0) {
         builder = builder.fault(fault);
     }
-    let simulator = builder.start().await?;
+    let simulator = match builder.start().await {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            let mut command = Arguments::command();
+            command.error(ErrorKind::ValueValidation, error).exit()
+        }
+        started => started?,
+    };
     let (url, credentials) = (simulator.base_url(), simulator.credentials());
     let told = if arguments.json {
         let line = serde_json::json!({

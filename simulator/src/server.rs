@@ -1,38 +1,30 @@
-//! HTTP: who asks, for what, within which quota; and what goes wrong on the way.
+//! HTTP: who asks, for what, within which quota.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use axum::body::{Body, Bytes, to_bytes};
-use axum::http::header::{
-    ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER,
-};
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
+use axum::http::header::{ALLOW, AUTHORIZATION, HeaderValue, RETRY_AFTER};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use axum::response::IntoResponse as _;
-use futures_util::stream;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use serde_json::Value;
 
+use crate::connection::{Broken, half};
 use crate::control;
 use crate::document::{Answer, Document, Found, Match};
-use crate::faults::{FaultKind, Faults};
-use crate::keys::{Key, Keys};
+use crate::faults::Faults;
+use crate::keys::{HOME, Key, Keys};
 use crate::oddities::Oddities;
 use crate::quota::Quota;
 use crate::reading::{self, Query};
 use crate::refusal::{Refusal, refuse};
+use crate::spoil::{self, Truncated};
 use crate::world::{ACCOUNTS, Sizes, World};
 use crate::{Answered, Options, RetryAfter, Write, siem, writing};
 
-/// The account whose world the keys belong to.
-pub(crate) const HOME: i64 = 1;
 /// More than any body of the API.
 const MAX_BODY: usize = 1 << 20;
 
@@ -49,51 +41,13 @@ pub(crate) struct Api {
     answered: Mutex<Answered>,
 }
 
-/// The connection is closed without an answer.
-#[derive(Debug)]
-struct Closed;
-
-impl std::fmt::Display for Closed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("closed on purpose")
-    }
-}
-
-impl std::error::Error for Closed {}
-
-/// Serves until it is dropped, connections included.
-pub(crate) async fn serve(listener: TcpListener, api: Arc<Api>) {
-    let mut connections = JoinSet::new();
-    loop {
-        let Ok((connection, _)) = listener.accept().await else {
-            // Too many open files, say; others will be closed.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        };
-        while connections.try_join_next().is_some() {}
-        let _ = connection.set_nodelay(true);
-        let api = Arc::clone(&api);
-        connections.spawn(async move {
-            let service = service_fn(move |request| {
-                let api = Arc::clone(&api);
-                async move { api.handle(request).await }
-            });
-            // How a connection ends is the client's business.
-            let _ = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(connection), service)
-                .await;
-        });
-    }
-}
-
 impl Api {
     pub(crate) fn new(options: Options) -> Self {
         let sizes = options.sizes;
         Self {
             document: Arc::new(Document::read()),
             sizes,
-            keys: Keys::default(),
+            keys: Keys::new(sizes.accounts),
             worlds: Mutex::default(),
             quota: Quota::new(options.limit),
             faults: Faults::new(options.faults.clone(), options.seed),
@@ -115,48 +69,51 @@ impl Api {
         &self.keys
     }
 
-    async fn handle(&self, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
+    pub(crate) async fn handle(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Broken> {
         let start = Instant::now();
         let (head, body) = request.into_parts();
-        let body = to_bytes(Body::new(body), MAX_BODY).await;
-        let response = match body {
-            Ok(body) => {
-                self.route(&head.method, &head.uri, &head.headers, body)
-                    .await
-            }
-            Err(_) => Ok(
-                Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
-                    .into_response(),
-            ),
-        };
+        let response = self.answer(&head, Body::new(body)).await;
         if self.options.verbose {
             let status = response.as_ref().map(Response::status);
-            let status = status.map_or("closed".to_owned(), |status| status.as_str().to_owned());
+            let status = status.map_or("broken".to_owned(), |status| status.as_str().to_owned());
             let took = start.elapsed().as_micros();
             eprintln!("{} {} {status} {took} µs", head.method, head.uri);
         }
         response
     }
 
-    async fn route(
-        &self,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-        body: Bytes,
-    ) -> Result<Response<Body>, Closed> {
-        if let Some(response) = control::answer(self, method, uri.path(), &body) {
-            return Ok(response);
+    async fn answer(&self, head: &Parts, body: Body) -> Result<Response<Body>, Broken> {
+        if control::owns(head.uri.path()) {
+            let body = whole(body).await;
+            let response =
+                body.map(|body| control::answer(self, &head.method, head.uri.path(), &body));
+            return Ok(response.unwrap_or_else(Refusal::into_response));
         }
-        let key = match self.admit(headers) {
-            Ok(key) => key,
+        let key = self.admit(&head.headers);
+        let arrival = key.map(|key| (key, self.quota.arrive(key.account())));
+        // Counted already: a body may take its time.
+        let body = whole(body).await;
+        let (key, remaining) = match arrival {
+            Ok(arrived) => arrived,
             Err(refusal) => return Ok(refusal.into_response()),
         };
-        let remaining = match self.quota.arrive(HOME) {
-            Ok(remaining) => remaining,
-            Err(free_in) => return Ok(self.over_quota(free_in)),
+        let mut response = match (remaining, body) {
+            (Err(free_in), _) => self.over_quota(free_in),
+            (Ok(_), Ok(body)) => self.route(key, head, &body).await?,
+            (Ok(_), Err(refusal)) => refusal.into_response(),
         };
-        let found = match self.document.find(method, uri.path()) {
+        self.tell_quota(&mut response, remaining.unwrap_or(0));
+        match response.extensions_mut().remove::<Truncated>() {
+            Some(Truncated) => Err(half(response).await),
+            None => Ok(response),
+        }
+    }
+
+    async fn route(&self, key: Key, head: &Parts, body: &[u8]) -> Result<Response<Body>, Broken> {
+        let found = match self.document.find(&head.method, head.uri.path()) {
             Found::Operation(found) => found,
             Found::OtherMethods(methods) => {
                 let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
@@ -172,7 +129,7 @@ impl Api {
                 return Ok(refusal.into_response());
             }
         };
-        let response = self.respond(key, &found, uri, &body, remaining).await;
+        let response = self.respond(key, &found, &head.uri, body).await;
         if let Ok(response) = &response {
             let mut answered = lock(&self.answered);
             let statuses = answered.entry(found.operation.place.clone()).or_default();
@@ -188,27 +145,29 @@ impl Api {
         found: &Match<'_>,
         uri: &Uri,
         body: &[u8],
-        remaining: usize,
-    ) -> Result<Response<Body>, Closed> {
-        let faults = self.faults.strike(&found.operation.id);
-        for fault in &faults {
+    ) -> Result<Response<Body>, Broken> {
+        let operation = found.operation;
+        let mut delays = Vec::new();
+        self.faults.strike(&operation.id, |fault| {
+            let delayed = spoil::delays(fault);
+            delays.extend(delayed.then(|| fault.clone()));
+            delayed
+        });
+        for fault in &delays {
             tokio::time::sleep(self.faults.latency(fault)).await;
         }
-        if let Some(response) = faults.iter().find_map(instead) {
+        let replaces = |fault: &_| spoil::instead(fault).is_some();
+        let replaced = self.faults.strike_one(&operation.id, replaces);
+        if let Some(response) = replaced.and_then(|fault| spoil::instead(&fault)) {
             return response;
         }
-        let mut response = match self.carry_out(key, found, uri, body) {
-            Ok((status, body)) => spoilt(status, body, &faults, found),
+        match self.carry_out(key, found, uri, body) {
+            Ok((status, body)) => spoil::success(&self.faults, operation, status, body),
             Err(mut refusal) => {
                 self.oddities().error(&mut refusal.body);
-                refusal.into_response()
+                Ok(refusal.into_response())
             }
-        };
-        if faults.contains(&FaultKind::CloseAfter) {
-            return Err(Closed);
         }
-        self.tell_quota(&mut response, remaining);
-        Ok(response)
     }
 
     fn tell_quota(&self, response: &mut Response<Body>, remaining: usize) {
@@ -272,13 +231,15 @@ impl Api {
             || operation.path.starts_with(ACCOUNTS)
             || operation.path.starts_with("/v1/reseller/");
         if of_resellers && !key.is_reseller() {
-            return refuse(StatusCode::FORBIDDEN, "this needs the key of a reseller");
+            // Some of them have no 403.
+            let status = operation.documented(&[403, 401]);
+            return refuse(status, "this needs the key of a reseller");
         }
         if !operation.reads && !key.may_write() {
             return refuse(StatusCode::FORBIDDEN, "this key may only read");
         }
         let mut worlds = lock(&self.worlds);
-        let account_id = found.account_id.unwrap_or(HOME);
+        let account_id = found.account_id.unwrap_or(key.account());
         let world = |id| {
             World::new(
                 Arc::clone(&self.document),
@@ -312,8 +273,11 @@ impl Api {
         if is_query && !self.options.siem {
             return refuse(StatusCode::NOT_FOUND, "SIEM queries are not available");
         }
-        let body = writing::body(operation, bytes)?;
+        let mut body = writing::body(operation, bytes)?;
         if is_query {
+            if body["page_token"] == reading::ENDLESS {
+                body["page_token"] = Value::Null;
+            }
             return Ok((
                 operation.success,
                 Some(siem::query(world, &body)?.to_string()),
@@ -341,157 +305,17 @@ impl Api {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The answer of a fault that lets nothing be carried out.
-fn instead(fault: &FaultKind) -> Option<Result<Response<Body>, Closed>> {
-    Some(match fault {
-        FaultKind::CloseBefore => Err(Closed),
-        FaultKind::Status(status) => {
-            let status = StatusCode::from_u16(*status).ok()?;
-            Ok(Refusal::new(status, "as the fault says").into_response())
-        }
-        FaultKind::HtmlPage(status) => {
-            let status = StatusCode::from_u16(*status).ok()?;
-            let page = "<html><head><title>Bad Gateway</title></head><body></body></html>";
-            Ok((status, [(CONTENT_TYPE, "text/html")], page).into_response())
-        }
-        FaultKind::Redirect(url) => {
-            Ok((StatusCode::FOUND, [(LOCATION, url.clone())]).into_response())
-        }
-        _ => return None,
-    })
-}
-
-/// A success, with what the faults make of it.
-fn spoilt(
-    status: StatusCode,
-    body: Option<String>,
-    faults: &[FaultKind],
-    found: &Match,
-) -> Response<Body> {
-    let Some(mut body) = body else {
-        return status.into_response();
-    };
-    let page = match &found.operation.answer {
-        Answer::Page { key, .. } => Some(&**key),
+/// A body, unless it is too large, which its head may tell.
+async fn whole(body: Body) -> Result<Bytes, Refusal> {
+    let told = body.size_hint().lower();
+    let bytes = match usize::try_from(told) {
+        Ok(told) if told <= MAX_BODY => to_bytes(body, MAX_BODY).await.ok(),
         _ => None,
     };
-    if !faults.is_empty() {
-        let mut json: Value = serde_json::from_str(&body).expect("our own JSON");
-        for fault in faults {
-            spoil_json(&mut json, page, fault);
-        }
-        body = json.to_string();
-    }
-    let mut bytes = body.into_bytes();
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
-    for fault in faults {
-        match fault {
-            FaultKind::EmptyBody => bytes.clear(),
-            FaultKind::InvalidJson => bytes.insert(0, b'{'),
-            FaultKind::WrongContentType => {
-                let text = HeaderValue::from_static("text/plain");
-                response.headers_mut().insert(CONTENT_TYPE, text);
-            }
-            FaultKind::GzipBomb(size) => {
-                bytes = gzip(&bytes, *size);
-                let gzip = HeaderValue::from_static("gzip");
-                response.headers_mut().insert(CONTENT_ENCODING, gzip);
-            }
-            FaultKind::TruncatedBody => {
-                let half = Bytes::from(bytes[..bytes.len() / 2].to_vec());
-                let pieces = [Ok(half), Err(Closed)];
-                *response.body_mut() = Body::from_stream(stream::iter(pieces));
-                return response;
-            }
-            FaultKind::Trickle(pause) => {
-                *response.body_mut() = trickle(&bytes, Duration::from_millis(*pause));
-                return response;
-            }
-            _ => {}
-        }
-    }
-    *response.body_mut() = Body::from(bytes);
-    response
+    let too_large = || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
+    bytes.ok_or_else(too_large)
 }
 
-fn spoil_json(body: &mut Value, page: Option<&str>, fault: &FaultKind) {
-    let items = page.and_then(|key| body[key].as_array_mut());
-    match fault {
-        FaultKind::MalformedItem => {
-            if let Some(item) = items.and_then(|items| items.first_mut()) {
-                item["id"] = json!("not a number");
-            }
-        }
-        FaultKind::EndlessToken if page.is_some() => {
-            body["pagination"] = json!({"next_page_token": reading::ENDLESS});
-        }
-        FaultKind::ForeignNextPageUrl if page.is_some() => {
-            body["pagination"]["next_page_url"] = json!("https://elsewhere.example/v1/agents");
-        }
-        FaultKind::OddLastPage
-            if page.is_some() && body["pagination"]["next_page_token"].is_null() =>
-        {
-            let length = page
-                .and_then(|key| body[key].as_array())
-                .map_or(0, Vec::len);
-            body["pagination"] = match length % 3 {
-                0 => Value::Null,
-                1 => json!({"next_page_token": null, "current_page": 1}),
-                _ => json!({"next_page_token": ""}),
-            };
-        }
-        FaultKind::Drift => drift(body),
-        _ => {}
-    }
-}
-
-/// A new field in every record, one gone, and new values where a status or a platform was.
-fn drift(value: &mut Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(drift),
-        Value::Object(fields) => {
-            for (key, value) in fields.iter_mut() {
-                if ["status", "platform", "severity"].contains(&key.as_str()) && value.is_string() {
-                    *value = json!("never_seen_before");
-                }
-                drift(value);
-            }
-            if fields.contains_key("id") {
-                fields.remove("updated_at");
-                fields.insert("added_by_drift".to_owned(), json!({"deep": [1, null]}));
-            }
-        }
-        _ => {}
-    }
-}
-
-fn gzip(body: &[u8], padding: usize) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    let spaces = [b' '; 4096];
-    let mut left = padding;
-    let mut write = |bytes: &[u8]| encoder.write_all(bytes).expect("a Vec takes all");
-    while left > 0 {
-        let piece = left.min(spaces.len());
-        write(&spaces[..piece]);
-        left -= piece;
-    }
-    write(body);
-    encoder.finish().expect("a Vec takes all")
-}
-
-fn trickle(bytes: &[u8], pause: Duration) -> Body {
-    let pieces: Vec<Bytes> = bytes.chunks(64).map(Bytes::copy_from_slice).collect();
-    let pieces = stream::unfold(pieces.into_iter(), move |mut pieces| async move {
-        let piece = pieces.next()?;
-        tokio::time::sleep(pause).await;
-        Some((Ok::<_, Closed>(piece), pieces))
-    });
-    Body::from_stream(pieces)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

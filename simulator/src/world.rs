@@ -28,7 +28,7 @@ pub(crate) const RULES: &str = "/v1/unwanted_access_rules";
 pub(crate) const SUBSCRIPTIONS: &str = "/v1/reseller/subscriptions";
 pub(crate) const REMEDIATIONS: &str = "/v1/incident_reports/{incident_report_id}/remediations";
 /// How many ids each list has to itself.
-const IDS: i64 = 10_000_000;
+pub(crate) const IDS: i64 = 10_000_000;
 
 /// How many rows the lists of an account have.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,222 @@
+//! What faults make of an answer.
+
+use std::convert::Infallible;
+use std::io::Write as _;
+use std::mem;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION};
+use axum::http::{Response, StatusCode};
+use axum::response::IntoResponse as _;
+use futures_util::stream;
+use serde_json::{Value, json};
+
+use crate::connection::Broken;
+use crate::document::{Answer, Operation};
+use crate::faults::{FaultKind, Faults, LastPage};
+use crate::reading;
+use crate::refusal::Refusal;
+
+/// Marks an answer of which only half is sent.
+#[derive(Clone, Copy)]
+pub(crate) struct Truncated;
+
+/// Whether a fault only keeps the answer back.
+pub(crate) fn delays(fault: &FaultKind) -> bool {
+    matches!(fault, FaultKind::Latency { .. } | FaultKind::LongTail(_))
+}
+
+/// The answer of a fault that lets nothing be carried out.
+pub(crate) fn instead(fault: &FaultKind) -> Option<Result<Response<Body>, Broken>> {
+    Some(match fault {
+        FaultKind::CloseBefore => Err(Broken::Reset),
+        FaultKind::Status(status) => {
+            let status = StatusCode::from_u16(*status).ok()?;
+            Ok(Refusal::new(status, "as the fault says").into_response())
+        }
+        FaultKind::HtmlPage(status) => {
+            let status = StatusCode::from_u16(*status).ok()?;
+            let page = "<html><head><title>Bad Gateway</title></head><body></body></html>";
+            Ok((status, [(CONTENT_TYPE, "text/html")], page).into_response())
+        }
+        FaultKind::Redirect(url) => {
+            Ok((StatusCode::FOUND, [(LOCATION, url.clone())]).into_response())
+        }
+        _ => return None,
+    })
+}
+
+/// A success, with what the faults that wait for it make of it. One that would not be seen
+/// beside another goes on waiting.
+pub(crate) fn success(
+    faults: &Faults,
+    operation: &Operation,
+    status: StatusCode,
+    body: Option<String>,
+) -> Result<Response<Body>, Broken> {
+    let strike_one = |of: fn(&FaultKind) -> bool| faults.strike_one(&operation.id, of);
+    if strike_one(|kind| matches!(kind, FaultKind::CloseAfter)).is_some() {
+        return Err(Broken::Reset);
+    }
+    let Some(mut body) = body else {
+        return Ok(status.into_response());
+    };
+    let of_bytes = strike_one(|kind| {
+        matches!(
+            kind,
+            FaultKind::EmptyBody
+                | FaultKind::InvalidJson
+                | FaultKind::TruncatedBody
+                | FaultKind::Trickle(_)
+                | FaultKind::GzipBomb(_)
+        )
+    });
+    let unreadable = matches!(
+        of_bytes,
+        Some(FaultKind::EmptyBody | FaultKind::InvalidJson | FaultKind::TruncatedBody)
+    );
+    let mut content_type = "application/json";
+    if !unreadable {
+        let mut paginated = false;
+        faults.strike(&operation.id, |kind| match kind {
+            FaultKind::WrongContentType => {
+                mem::replace(&mut content_type, "text/plain") != "text/plain"
+            }
+            FaultKind::Drift => edit(&mut body, drift),
+            FaultKind::MalformedItem
+            | FaultKind::EndlessToken
+            | FaultKind::ForeignNextPageUrl
+            | FaultKind::OddLastPage(_) => {
+                let Answer::Page { key, .. } = &operation.answer else {
+                    return false;
+                };
+                edit(&mut body, |page| match kind {
+                    FaultKind::MalformedItem => malform(page, key),
+                    _ if paginated => false,
+                    _ => {
+                        paginated = paginate(page, kind);
+                        paginated
+                    }
+                })
+            }
+            _ => false,
+        });
+    }
+    let mut response = (status, [(CONTENT_TYPE, content_type)]).into_response();
+    *response.body_mut() = match of_bytes {
+        Some(FaultKind::EmptyBody) => Body::empty(),
+        Some(FaultKind::InvalidJson) => Body::from(format!("{{{body}")),
+        Some(FaultKind::GzipBomb(size)) => {
+            let gzipped = HeaderValue::from_static("gzip");
+            response.headers_mut().insert(CONTENT_ENCODING, gzipped);
+            Body::from(gzip(body.as_bytes(), size))
+        }
+        Some(FaultKind::Trickle(pause)) => trickle(body, Duration::from_millis(pause)),
+        Some(FaultKind::TruncatedBody) => {
+            response.extensions_mut().insert(Truncated);
+            Body::from(body)
+        }
+        _ => Body::from(body),
+    };
+    Ok(response)
+}
+
+/// Changes JSON; whether it is another now.
+fn edit(body: &mut String, change: impl FnOnce(&mut Value) -> bool) -> bool {
+    let mut json: Value = serde_json::from_str(body).expect("our own JSON");
+    let changed = change(&mut json);
+    if changed {
+        *body = json.to_string();
+    }
+    changed
+}
+
+/// Makes text of the first id that is a number.
+fn malform(page: &mut Value, items: &str) -> bool {
+    let mut items = page[items].as_array_mut().into_iter().flatten();
+    let item = items.find(|item| item["id"].is_number());
+    item.map(|item| item["id"] = json!("not a number"))
+        .is_some()
+}
+
+/// Tells another way on from a page.
+fn paginate(page: &mut Value, fault: &FaultKind) -> bool {
+    let pagination = &page["pagination"];
+    let token = pagination["next_page_token"].as_str().unwrap_or_default();
+    let told = match fault {
+        FaultKind::EndlessToken => json!({"next_page_token": reading::ENDLESS}),
+        FaultKind::ForeignNextPageUrl => {
+            let mut told = pagination.clone();
+            told["next_page_url"] = json!("https://elsewhere.example/v1/agents");
+            told
+        }
+        FaultKind::OddLastPage(how) if token.is_empty() => match how {
+            LastPage::NoToken => json!({}),
+            LastPage::NullToken => json!({"next_page_token": null}),
+            LastPage::EmptyToken => json!({"next_page_token": ""}),
+            LastPage::NullPagination => Value::Null,
+            LastPage::NoPagination => {
+                return page
+                    .as_object_mut()
+                    .is_some_and(|page| page.shift_remove("pagination").is_some());
+            }
+        },
+        _ => return false,
+    };
+    page["pagination"] = told;
+    true
+}
+
+/// A new field in every record, one gone, and new values where a status or a platform was.
+fn drift(value: &mut Value) -> bool {
+    match value {
+        // All of them, not up to the first.
+        Value::Array(items) => items.iter_mut().fold(false, |any, item| drift(item) | any),
+        Value::Object(fields) => {
+            let mut drifted = false;
+            for (key, value) in fields.iter_mut() {
+                if ["status", "platform", "severity"].contains(&key.as_str()) && value.is_string() {
+                    *value = json!("never_seen_before");
+                    drifted = true;
+                }
+                drifted |= drift(value);
+            }
+            if fields.contains_key("id") {
+                fields.remove("updated_at");
+                fields.insert("added_by_drift".to_owned(), json!({"deep": [1, null]}));
+                drifted = true;
+            }
+            drifted
+        }
+        _ => false,
+    }
+}
+
+fn gzip(body: &[u8], padding: usize) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let spaces = [b' '; 4096];
+    let mut left = padding;
+    let mut write = |bytes: &[u8]| encoder.write_all(bytes).expect("a Vec takes all");
+    while left > 0 {
+        let piece = left.min(spaces.len());
+        write(&spaces[..piece]);
+        left -= piece;
+    }
+    write(body);
+    encoder.finish().expect("a Vec takes all")
+}
+
+fn trickle(body: String, pause: Duration) -> Body {
+    let pieces: Vec<Bytes> = body
+        .as_bytes()
+        .chunks(64)
+        .map(Bytes::copy_from_slice)
+        .collect();
+    let pieces = stream::unfold(pieces.into_iter(), move |mut pieces| async move {
+        let piece = pieces.next()?;
+        tokio::time::sleep(pause).await;
+        Some((Ok::<_, Infallible>(piece), pieces))
+    });
+    Body::from_stream(pieces)
+}
