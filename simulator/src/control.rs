@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /_simulator` | tells arrivals, refusals, writes, and what each operation answered |
 //! | `GET /_simulator/writes` | the writes that arrived, in order |
+//! | `GET /_simulator/faults` | the faults that may still happen |
 //! | `POST /_simulator/faults` | adds a fault, in JSON |
 //! | `DELETE /_simulator/faults` | takes all faults away |
 //! | `GET /swagger_doc.json`, `GET /v1/webhooks_doc.json` | the vendor's contract |
@@ -48,6 +49,7 @@ pub(crate) fn answer(api: &Api, method: &Method, path: &str, body: &[u8]) -> Res
             axum::Json(statistics).into_response()
         }
         ("GET", "/_simulator/writes") => axum::Json(api.writes()).into_response(),
+        ("GET", "/_simulator/faults") => axum::Json(api.faults.waiting()).into_response(),
         ("POST", "/_simulator/faults") => match String::from_utf8_lossy(body).parse::<Fault>() {
             Ok(fault) => {
                 api.faults.add(fault);

@@ -207,6 +207,10 @@ impl Faults {
         self.lock().faults.push(fault);
     }
 
+    pub(crate) fn waiting(&self) -> Vec<Fault> {
+        self.lock().faults.clone()
+    }
+
     pub(crate) fn clear(&self) {
         self.lock().faults.clear();
     }
@@ -219,13 +223,13 @@ impl Faults {
             let here = fault.operations.is_empty()
                 || fault.operations.iter().any(|name| name == operation);
             match &mut fault.frequency {
-                Frequency::Times(0) => return false,
+                Frequency::Times(0) => {}
                 Frequency::Times(left) => *left -= usize::from(here && takes(&fault.kind)),
                 Frequency::Rate(rate) => {
                     let _ = here && random.f64() < *rate && takes(&fault.kind);
                 }
             }
-            true
+            fault.frequency != Frequency::Times(0)
         });
     }
 

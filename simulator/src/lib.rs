@@ -217,6 +217,11 @@ impl Simulator {
         self.api.faults.add(fault);
     }
 
+    /// The faults that may still happen, with how often they may.
+    pub fn faults(&self) -> Vec<Fault> {
+        self.api.faults.waiting()
+    }
+
     /// Takes all faults away.
     pub fn clear_faults(&self) {
         self.api.faults.clear();

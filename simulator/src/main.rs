@@ -28,7 +28,8 @@ use serde_json::{Deserializer, Value};
 ///
 /// Without a key, GET /_simulator tells what has arrived, GET /_simulator/writes which
 /// writes, POST /_simulator/faults lets something go wrong, DELETE /_simulator/faults no
-/// longer; /swagger_doc.json, /v1/webhooks_doc.json and /openapi.json are the documents.
+/// longer, GET /_simulator/faults tells what still may; /swagger_doc.json,
+/// /v1/webhooks_doc.json and /openapi.json are the documents.
 #[derive(Parser)]
 #[command(version, verbatim_doc_comment)]
 struct Arguments {

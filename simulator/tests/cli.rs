@@ -89,3 +89,56 @@ fn a_fault_comes_from_the_command_line_and_a_wrong_one_is_refused() {
     let why = String::from_utf8(refused.stderr).unwrap();
     assert!(why.contains("unknown variant `never`"), "{why}");
 }
+
+#[test]
+fn faults_and_switches_come_from_the_environment() {
+    let list = r#"[{"kind":{"status":500}}, {"kind":{"status":502}}]"#;
+    let lines = "{\"kind\":{\"status\":500}}\n{\"kind\":{\"status\":502}}\n";
+    for (faults, yes) in [(list, "1"), (lines, "yes")] {
+        let mut command = program();
+        command.env("HUNTRESS_SIMULATOR_FAULTS", faults);
+        command.env("HUNTRESS_SIMULATOR_JSON", yes);
+        command.env("HUNTRESS_SIMULATOR_QUOTA_HEADERS", yes);
+        command.env("HUNTRESS_SIMULATOR_NO_SIEM", "0");
+        command.env("HUNTRESS_SIMULATOR_VERBOSE", "no");
+        let (_running, line) = start(&mut command);
+        let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let url = told["url"].as_str().unwrap();
+        for status in ["500", "502", "200"] {
+            let answer = get(url, "/v1/account", KEY);
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status}")),
+                "{answer}"
+            );
+            assert!(answer.contains("x-huntress-api-call-remaining"), "{answer}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_a_reason() {
+    for (arguments, why) in [
+        (
+            ["--odd-shapes", "2.0"],
+            "odd shapes 2 is not from 0.0 to 1.0",
+        ),
+        (["--odd-shapes", "NaN"], "odd shapes NaN is not"),
+        (["--odd-shapes", "inf"], "odd shapes inf is not"),
+        (["--odd-shapes=-1", "--json"], "odd shapes -1 is not"),
+        (["--accounts", "0"], "there must be an account"),
+        (["--agents", "10000000"], "10000000 agents are too many"),
+        (
+            ["--fault", r#"{"kind":{"status":42}}"#],
+            "status 42 is not from 200 to 599",
+        ),
+        (
+            ["--fault", r#"{"kind":"drift","operations":["list_agent"]}"#],
+            "there is no operation",
+        ),
+    ] {
+        let refused = program().args(arguments).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
+        let told = String::from_utf8(refused.stderr).unwrap();
+        assert!(told.contains(why), "{told}");
+    }
+}

@@ -179,6 +179,8 @@ async fn a_fault_that_would_not_be_seen_waits() {
     ] {
         simulator.inject(Fault::new(kind));
     }
+    let waiting = get(&simulator, "/_simulator/faults").await.json();
+    assert_eq!(waiting[0]["kind"], "malformed_item");
     let page = async || get(&simulator, "/v1/agents?limit=500").await;
     assert_eq!(page().await.status(), 503);
     assert_eq!(page().await.end, Err(ErrorKind::ConnectionReset));
@@ -188,6 +190,7 @@ async fn a_fault_that_would_not_be_seen_waits() {
     assert_eq!(both["agents"][0]["id"], "not a number");
     assert_eq!(both["pagination"], json!({"next_page_token": ""}));
     assert_eq!(page().await.json().get("pagination"), None);
+    assert_eq!(simulator.faults(), []);
     assert!(clean(&page().await));
 }
 
@@ -254,7 +257,7 @@ async fn what_cannot_be_is_refused_at_the_start() {
 #[tokio::test]
 async fn what_the_control_endpoint_does_not_have_is_not_found() {
     let simulator = simulator().await;
-    for path in ["/_simulator/x", "/_simulator/", "/_simulator/faults"] {
+    for path in ["/_simulator/x", "/_simulator/", "/_simulator/writes/7"] {
         let answer = get(&simulator, path).await;
         assert_eq!(answer.status(), 404);
         let message = format!("the simulator has no GET {path}");

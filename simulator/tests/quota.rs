@@ -20,9 +20,15 @@ async fn a_request_counts_when_its_head_arrives() {
     let credentials = simulator.credentials();
     let length = "content-length: 2\r\n";
     let mut pending = send(&simulator, credentials, "POST /v1/agents", length, "").await;
-    while simulator.arrivals().total == 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let counted = async {
+        while simulator.arrivals().total == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let soon = Duration::from_secs(5);
+    tokio::time::timeout(soon, counted)
+        .await
+        .expect("no arrival");
     let other = get(&simulator, "/v1/account").await;
     assert_eq!(other.header("x-huntress-api-call-remaining"), Some("58"));
     pending.write_all(b"{}").await.unwrap();
@@ -63,8 +69,7 @@ async fn every_answer_that_counted_tells_what_remains() {
         assert_eq!(answer.header("x-huntress-api-call-limit"), Some("10"));
     }
     assert_eq!(simulator.arrivals().total, 11);
-    let unknown = Credentials::clone(simulator.credentials());
-    let mut wrong = unknown;
+    let mut wrong = simulator.credentials().clone();
     wrong.secret.push('x');
     let refused = receive(send(&simulator, &wrong, "GET /v1/account", "", "").await).await;
     assert_eq!(refused.status(), 401);
