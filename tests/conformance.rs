@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures::TryStreamExt as _;
 use huntress::{AccountClient, Client, Credentials, Error, RetryPolicy, jiff, types};
-use huntress_simulator::{Fault, FaultKind, Simulator};
+use huntress_simulator::{Fault, FaultKind, LastPage, Simulator};
 use serde_json::Value;
 use support::calls::calls;
 use support::{predicates, quick_retries, simulated};
@@ -542,11 +542,22 @@ async fn a_key_may_do_what_it_may() {
     isolate(&writes).await.unwrap();
     refused(writes.list_accounts().send().await, "permission");
     refused(writes.list_reseller_invoices().send().await, "permission");
+    let subscriptions = writes.list_reseller_subscriptions();
+    refused(subscriptions.send().await, "permission");
+    // The only one that has no 403.
+    let subscription = writes.get_reseller_subscription().id(7);
+    refused(subscription.send().await, "authentication");
+    refused(reads.release_agent().id(agent).send().await, "permission");
     refused(
         writes.for_account(2).list_agents().send().await,
         "permission",
     );
     assert!(writes.get_actor().send().await.unwrap().reseller.is_none());
+    let other = client(simulator.other_credentials());
+    let agents = other.list_agents().send().await.unwrap().items;
+    assert_eq!(agents[0].account_id, Some(2));
+    isolate(&writes).await.unwrap_err();
+    refused(isolate(&other).await, "not_found");
 }
 
 #[tokio::test]
@@ -591,7 +602,7 @@ async fn a_siem_query_is_answered_page_by_page_or_refused() {
     refused(call.send().await, "not_found");
 }
 
-/// The client with retries, and what a fault on its reads costs.
+/// A simulator with a fault, once, and a client with retries.
 async fn faulty(kind: FaultKind) -> (Simulator, Client) {
     let simulator = simulator().await;
     let builder = simulated(&simulator).retry(quick_retries());
@@ -623,6 +634,7 @@ async fn a_read_survives_every_fault_that_passes() {
         let agents = client.list_agents().send().await;
         assert_eq!(agents.unwrap().items.len(), 10, "{name}");
         assert_eq!(simulator.arrivals().total, 2, "{name}");
+        assert_eq!(simulator.faults(), [], "it did not happen");
     }
 }
 
@@ -632,7 +644,11 @@ async fn a_read_takes_what_is_only_odd() {
         FaultKind::WrongContentType,
         FaultKind::ForeignNextPageUrl,
         FaultKind::Drift,
-        FaultKind::OddLastPage,
+        FaultKind::OddLastPage(LastPage::NoToken),
+        FaultKind::OddLastPage(LastPage::NullToken),
+        FaultKind::OddLastPage(LastPage::EmptyToken),
+        FaultKind::OddLastPage(LastPage::NullPagination),
+        FaultKind::OddLastPage(LastPage::NoPagination),
         FaultKind::GzipBomb(0),
         FaultKind::GzipBomb(1_000),
         FaultKind::LongTail(1),
@@ -648,6 +664,7 @@ async fn a_read_takes_what_is_only_odd() {
             .unwrap();
         assert_eq!(agents.len(), 168, "{name}");
         assert_eq!(simulator.arrivals().total, 4, "{name}");
+        assert_eq!(simulator.faults(), [], "it did not happen");
     }
 }
 
@@ -704,8 +721,16 @@ async fn a_stream_survives_an_odd_item_and_an_endless_token() {
 async fn no_fault_makes_a_write_fire_twice() {
     for (kind, arrivals, carried_out, succeeds) in [
         (FaultKind::Status(500), 1, 0, false),
+        (FaultKind::Status(502), 1, 0, false),
         (FaultKind::Status(503), 1, 0, false),
+        (FaultKind::Status(504), 1, 0, false),
         (FaultKind::HtmlPage(502), 1, 0, false),
+        (
+            FaultKind::Redirect("https://elsewhere.example".to_owned()),
+            1,
+            0,
+            false,
+        ),
         (FaultKind::CloseBefore, 1, 0, false),
         (FaultKind::CloseAfter, 1, 1, false),
         (FaultKind::TruncatedBody, 1, 1, false),
@@ -721,11 +746,25 @@ async fn no_fault_makes_a_write_fire_twice() {
             false,
         ),
         (FaultKind::Trickle(200), 1, 1, false),
+        (FaultKind::GzipBomb(4 << 20), 1, 1, false),
+        (FaultKind::GzipBomb(0), 1, 1, true),
+        (FaultKind::LongTail(1), 1, 1, true),
         (FaultKind::WrongContentType, 1, 1, true),
         (FaultKind::Drift, 1, 1, true),
         (FaultKind::Status(429), 2, 1, true),
+        (FaultKind::MalformedItem, 1, 1, true),
+        (FaultKind::EndlessToken, 1, 1, true),
+        (FaultKind::ForeignNextPageUrl, 1, 1, true),
+        (FaultKind::OddLastPage(LastPage::NoPagination), 1, 1, true),
     ] {
         let name = format!("{kind:?}");
+        let of_pages = matches!(
+            kind,
+            FaultKind::MalformedItem
+                | FaultKind::EndlessToken
+                | FaultKind::ForeignNextPageUrl
+                | FaultKind::OddLastPage(_)
+        );
         let (simulator, client) = faulty(kind).await;
         let body = types::CreateOrganization::builder()
             .name("Acme")
@@ -734,6 +773,8 @@ async fn no_fault_makes_a_write_fire_twice() {
         assert_eq!(done.is_ok(), succeeds, "{name}: {done:?}");
         assert_eq!(simulator.arrivals().total, arrivals, "{name}");
         assert_eq!(simulator.writes().len(), carried_out, "{name}");
+        let waits = !simulator.faults().is_empty();
+        assert_eq!(waits, of_pages, "{name}");
     }
 }
 
