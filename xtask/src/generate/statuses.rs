@@ -3,7 +3,7 @@
 //! The vendor documents 403 for most operations and little else, but its text says that
 //! every request is authenticated and counted, and its server answers unknown ids and
 //! malformed values as any server does. So every operation may answer 401 and 429; one
-//! that changes something, 403, for keys that may only read; one with an id in its path,
+//! that is no GET, 403, for keys that may only read; one with an id in its path,
 //! 404; one that takes a query or a body, 400.
 
 use anyhow::Result;
@@ -17,11 +17,10 @@ pub fn complete(document: &mut Value) -> Result<()> {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let places: Vec<&str> = parameters.filter_map(|p| p["in"].as_str()).collect();
         let takes = places.contains(&"query") || operation.get("requestBody").is_some();
-        let writes = method != "get" && operation["x-huntress-reads"] != true;
         let statuses = [
             ("400", takes),
             ("401", true),
-            ("403", writes),
+            ("403", method != "get"),
             ("404", places.contains(&"path")),
             ("429", true),
         ];
