@@ -34,6 +34,25 @@ pub struct Draft {
     pub mirrored: bool,
 }
 
+impl Draft {
+    pub fn new(
+        rule: &'static Rule,
+        base: Option<String>,
+        new: Option<String>,
+        text: String,
+    ) -> Self {
+        Self {
+            rule,
+            operation: None,
+            definition: None,
+            base,
+            new,
+            text,
+            mirrored: false,
+        }
+    }
+}
+
 /// Compares two contracts of one kind.
 pub fn compare(base: &Value, new: &Value) -> Vec<Draft> {
     let mut comparer = Comparer {
@@ -93,15 +112,8 @@ impl<'a> Comparer<'a> {
         new: Option<String>,
         text: String,
     ) {
-        self.drafts.push(Draft {
-            rule: rules::get(rule),
-            operation: None,
-            definition: None,
-            base,
-            new,
-            text,
-            mirrored: false,
-        });
+        self.drafts
+            .push(Draft::new(rules::get(rule), base, new, text));
     }
 
     pub(super) fn document(&mut self) {

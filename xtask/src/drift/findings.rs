@@ -152,15 +152,7 @@ fn unexplained(difference: Difference) -> Finding {
         }
         Subject::Type(name) | Subject::Field(name, _) => format!("the type `{name}` changes"),
     };
-    let draft = Draft {
-        rule: rules::get("surface-changed"),
-        operation: None,
-        definition: None,
-        base: None,
-        new: None,
-        text,
-        mirrored: false,
-    };
+    let draft = Draft::new(rules::get("surface-changed"), None, None, text);
     Finding {
         sdk: Sdk::Known(difference.level),
         lines: difference.lines,

@@ -155,13 +155,8 @@ impl<'a> Comparer<'a> {
         text: String,
     ) -> Draft {
         Draft {
-            rule: rules::get(rule),
             operation: Some((operation.method, operation.path.to_owned())),
-            definition: None,
-            base,
-            new,
-            text,
-            mirrored: false,
+            ..Draft::new(rules::get(rule), base, new, text)
         }
     }
 

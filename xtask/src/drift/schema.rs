@@ -165,15 +165,7 @@ impl<'a> Comparer<'a> {
                     .expect("a rule for the aspect")
             }
         };
-        self.drafts.push(Draft {
-            rule,
-            operation: None,
-            definition: None,
-            base,
-            new,
-            text,
-            mirrored: false,
-        });
+        self.drafts.push(Draft::new(rule, base, new, text));
     }
 
     fn here(&mut self, at: &At, aspect: &str, text: String) {
@@ -254,15 +246,12 @@ impl<'a> Comparer<'a> {
     }
 
     fn as_schema(&mut self, rule: &str, at: &At, text: String) {
-        self.drafts.push(Draft {
-            rule: rules::get(rule),
-            operation: None,
-            definition: None,
-            base: Some(at.base.clone()),
-            new: Some(at.new.clone()),
+        self.drafts.push(Draft::new(
+            rules::get(rule),
+            Some(at.base.clone()),
+            Some(at.new.clone()),
             text,
-            mirrored: false,
-        });
+        ));
     }
 
     /// Type and format: `true` where the rest can be compared.
@@ -469,21 +458,18 @@ impl<'a> Comparer<'a> {
             show(new.get(key))
         );
         let step = escape(key);
-        self.drafts.push(Draft {
-            rule: match at.direction {
+        self.drafts.push(Draft::new(
+            match at.direction {
                 Direction {
                     sent: false,
                     received: false,
                 } => rules::get("unused-schema-changed"),
                 _ => rules::get("unclassified-change"),
             },
-            operation: None,
-            definition: None,
-            base: old.get(key).map(|_| format!("{}/{step}", at.base)),
-            new: new.get(key).map(|_| format!("{}/{step}", at.new)),
+            old.get(key).map(|_| format!("{}/{step}", at.base)),
+            new.get(key).map(|_| format!("{}/{step}", at.new)),
             text,
-            mirrored: false,
-        });
+        ));
     }
 
     fn properties(&mut self, at: &At, old: &'a Value, new: &'a Value) {
@@ -547,15 +533,12 @@ impl<'a> Comparer<'a> {
             };
             if at.place == Place::Envelope {
                 let text = format!("{} ({}) is gone", inner.quoted(), self.base.brief(was));
-                self.drafts.push(Draft {
-                    rule: rules::get("response-envelope-changed"),
-                    operation: None,
-                    definition: None,
-                    base: place,
-                    new: None,
+                self.drafts.push(Draft::new(
+                    rules::get("response-envelope-changed"),
+                    place,
+                    None,
                     text,
-                    mirrored: false,
-                });
+                ));
                 continue;
             }
             let text = format!("{} ({}) is gone", inner.quoted(), self.base.brief(was));
