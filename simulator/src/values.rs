@@ -1,5 +1,6 @@
 //! Plausible values for the fields of a component, by name and type.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
@@ -159,7 +160,7 @@ impl<'a> Values<'a> {
     pub(crate) fn write_object(
         &mut self,
         component: &str,
-        given: &[(&str, String)],
+        given: &[(&str, Cow<'_, str>)],
         out: &mut String,
     ) {
         let plans = self.plans;
@@ -208,7 +209,11 @@ impl<'a> Values<'a> {
                 write_moment(self.rng.i64(0..30 * DAY), out);
             }
             // None of them has a character that JSON escapes.
-            Maker::Text => put!(out, "\"{}\"", self.text(owner, field)),
+            Maker::Text => {
+                out.push('"');
+                self.write_text(owner, field, out);
+                out.push('"');
+            }
         }
     }
 
@@ -248,69 +253,98 @@ impl<'a> Values<'a> {
         self.rng.i64(range)
     }
 
-    fn text(&mut self, owner: &str, field: &str) -> String {
+    fn write_text(&mut self, owner: &str, field: &str, out: &mut String) {
         match field {
-            "hostname" => self.hostname(),
-            "email" | "username" | "report_recipient" | "notify_email" => self.email(),
-            "name" => self.name_of(owner),
-            "created_by" | "analyst_name" => self.person(),
-            "key" | "subdomain" => self.company().to_lowercase().replace(' ', "-"),
-            "os" => (*self.pick(&[
-                "Windows 11 Pro",
-                "Windows Server 2022",
-                "macOS 15",
-                "Ubuntu 24.04",
-            ]))
-            .to_owned(),
-            "arch" => (*self.pick(&["x86_64", "arm64"])).to_owned(),
-            "version" | "edr_version" => format!("0.14.{}", self.rng.u8(0..90)),
-            "external_ip" | "ip_address" => format!("198.51.100.{}", self.rng.u8(1..)),
-            "ipv4_address" => format!("10.20.{}.{}", self.rng.u8(..), self.rng.u8(1..)),
-            "mac_addresse" => format!(
+            "hostname" => out.push_str(&self.hostname()),
+            "email" | "username" | "report_recipient" | "notify_email" => {
+                out.push_str(&self.email())
+            }
+            "name" => out.push_str(&self.name_of(owner)),
+            "created_by" | "analyst_name" => out.push_str(&self.person()),
+            "key" | "subdomain" => {
+                out.push_str(&self.company().to_lowercase().replace(' ', "-"));
+            }
+            "os" => self.write_one_of(
+                &[
+                    "Windows 11 Pro",
+                    "Windows Server 2022",
+                    "macOS 15",
+                    "Ubuntu 24.04",
+                ],
+                out,
+            ),
+            "arch" => self.write_one_of(&["x86_64", "arm64"], out),
+            "version" | "edr_version" => put!(out, "0.14.{}", self.rng.u8(0..90)),
+            "external_ip" | "ip_address" => put!(out, "198.51.100.{}", self.rng.u8(1..)),
+            "ipv4_address" => put!(out, "10.20.{}.{}", self.rng.u8(..), self.rng.u8(1..)),
+            "mac_addresse" => put!(
+                out,
                 "02:00:5e:10:{:02x}:{:02x}",
                 self.rng.u8(..),
                 self.rng.u8(..)
             ),
             "country_code" | "country" | "itdr_usage_location" => {
-                (*self.pick(&COUNTRIES)).to_owned()
+                self.write_one_of(&COUNTRIES, out)
             }
-            "line1" => format!("{} {} Street", self.rng.u16(1..400), self.pick(&CITIES)),
-            "line2" => format!("Suite {}", self.rng.u16(1..60)),
-            "city" => (*self.pick(&CITIES)).to_owned(),
-            "state" => (*self.pick(&["CO", "MD", "OR", "WA"])).to_owned(),
-            "postal_code" => format!("{:05}", self.rng.u32(10_000..99_999)),
-            "domain_name" => "corp.example".to_owned(),
-            "serial_number" => format!("SN{:010}", self.rng.u32(..)),
+            "line1" => put!(
+                out,
+                "{} {} Street",
+                self.rng.u16(1..400),
+                self.pick(&CITIES)
+            ),
+            "line2" => put!(out, "Suite {}", self.rng.u16(1..60)),
+            "city" => self.write_one_of(&CITIES, out),
+            "state" => self.write_one_of(&["CO", "MD", "OR", "WA"], out),
+            "postal_code" => put!(out, "{:05}", self.rng.u32(10_000..99_999)),
+            "domain_name" => out.push_str("corp.example"),
+            "serial_number" => put!(out, "SN{:010}", self.rng.u32(..)),
             "os_build_version" => {
-                format!("26{:03}.{}", self.rng.u16(..999), self.rng.u16(1..5_000))
+                put!(
+                    out,
+                    "26{:03}.{}",
+                    self.rng.u16(..999),
+                    self.rng.u16(1..5_000)
+                )
             }
-            "service" => (*self.pick(&["https", "rdp", "smb", "ssh"])).to_owned(),
-            "plan" => "annual".to_owned(),
-            "vpn" => self.pick(&VPNS).1.to_owned(),
-            "protocol" => "TCP".to_owned(),
-            "analyst_title" => "Analyst".to_owned(),
-            "tag" => (*self.pick(&["server", "vip", "laptop"])).to_owned(),
+            "service" => self.write_one_of(&["https", "rdp", "smb", "ssh"], out),
+            "plan" => out.push_str("annual"),
+            "vpn" => out.push_str(self.pick(&VPNS).1),
+            "protocol" => out.push_str("TCP"),
+            "analyst_title" => out.push_str("Analyst"),
+            "tag" => self.write_one_of(&["server", "vip", "laptop"], out),
             "summary" | "body" => {
                 let (host, person) = (self.hostname(), self.person());
-                format!("Made up: {person} signed in to {host} at an unusual hour.")
+                put!(
+                    out,
+                    "Made up: {person} signed in to {host} at an unusual hour."
+                )
             }
-            "currency_type" => "usd".to_owned(),
-            "period" => "2026-05-01...2026-05-31".to_owned(),
-            "receipt" | "url" => format!("https://files.example/{}", self.rng.u32(..)),
-            "retention" => "90/7".to_owned(),
+            "currency_type" => out.push_str("usd"),
+            "period" => out.push_str("2026-05-01...2026-05-31"),
+            "receipt" | "url" => put!(out, "https://files.example/{}", self.rng.u32(..)),
+            "retention" => out.push_str("90/7"),
             "subject" => {
                 let host = self.hostname();
-                format!("Suspicious activity on {host}")
+                put!(out, "Suspicious activity on {host}")
             }
             "identity_provider_tenant_id" | "microsoft_365_tenant_id" => {
-                format!(
+                put!(
+                    out,
                     "{:08x}-0000-4000-8000-{:012x}",
                     self.rng.u32(..),
                     self.rng.u32(..)
                 )
             }
-            _ => format!("made-up {}", field.replace('_', " ")),
+            _ => {
+                out.push_str("made-up ");
+                out.extend(field.chars().map(|c| if c == '_' { ' ' } else { c }));
+            }
         }
+    }
+
+    fn write_one_of(&mut self, texts: &[&str], out: &mut String) {
+        let text: &&str = self.pick(texts);
+        out.push_str(text);
     }
 
     fn name_of(&mut self, owner: &str) -> String {

@@ -4,6 +4,7 @@
 //! A row is a function of the seed, its list and its number, so a million of them cost
 //! nothing until somebody reads them. Changed, added and deleted rows are kept.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -396,12 +397,13 @@ impl World {
         } else {
             "x86_64"
         };
-        let text = |text: &str| format!("\"{text}\"");
-        let on_windows = |json: &str| if windows { json } else { "null" }.to_owned();
+        let text = |text: &str| Cow::from(["\"", text, "\""].concat());
+        let number_of = |number: i64| Cow::from(number.to_string());
+        let on_windows = |json: &'static str| Cow::from(if windows { json } else { "null" });
         let given = [
-            ("id", self.id(AGENTS, &[], number).to_string()),
-            ("account_id", self.account_id.to_string()),
-            ("organization_id", self.organization_id(facts).to_string()),
+            ("id", number_of(self.id(AGENTS, &[], number))),
+            ("account_id", number_of(self.account_id)),
+            ("organization_id", number_of(self.organization_id(facts))),
             ("platform", text(facts.platform)),
             ("os", text(facts.os)),
             ("arch", text(arch)),
