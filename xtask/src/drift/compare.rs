@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::rename;
 use super::rules::{self, Rule};
-use super::same::{alike, telling};
+use super::same::{telling, unlike};
 use super::schema::{At, Place};
-use super::spec::{Direction, Spec, entries};
+use super::spec::{Direction, Spec};
 use crate::json::{self, escape};
 
 /// A change of the contract, before it is known what it does to the crate.
@@ -84,23 +84,14 @@ pub(super) struct Comparer<'a> {
     pub drafts: Vec<Draft>,
 }
 
-/// What is known by a rule or compared elsewhere.
-const DOCUMENT_KEYS: [&str; 16] = [
-    "basePath",
+/// What of a document is compared piece by piece.
+const COMPARED_APART: [&str; 7] = [
     "components",
     "consumes",
     "definitions",
-    "host",
     "info",
-    "openapi",
     "paths",
     "produces",
-    "schemes",
-    "security",
-    "securityDefinitions",
-    "servers",
-    "swagger",
-    "tags",
     "webhooks",
 ];
 
@@ -116,93 +107,56 @@ impl<'a> Comparer<'a> {
             .push(Draft::new(rules::get(rule), base, new, text));
     }
 
-    pub(super) fn document(&mut self) {
+    fn document(&mut self) {
         let (base, new) = (self.base.document, self.new.document);
-        for key in ["host", "basePath", "schemes", "servers"] {
-            if !alike(base.get(key), new.get(key)) {
-                let text = format!(
-                    "`{key}` was {} and is {}",
-                    show(base.get(key)),
-                    show(new.get(key))
-                );
-                self.at("server-changed", key, text);
-            }
+        let pair = |key: &str| (base.get(key), new.get(key));
+        for key in unlike(base, new) {
+            let rule = match key {
+                "host" | "basePath" | "schemes" | "servers" => "server-changed",
+                "swagger" | "openapi" => "document-info-changed",
+                "security" | "securityDefinitions" => "security-changed",
+                "tags" => "tags-changed",
+                _ if COMPARED_APART.contains(&key) => continue,
+                _ => "unclassified-change",
+            };
+            let text = match key {
+                "tags" => "the list of tags is another".to_owned(),
+                _ => was_and_is(&format!("`{key}`"), pair(key)),
+            };
+            self.at(rule, &escape(key), text);
         }
-        let keys = |document: &'a Value| entries(document.get("info")).map(|(key, _)| key);
-        let keys: BTreeSet<&str> = keys(base).chain(keys(new)).collect();
-        for key in keys {
-            let (old, now) = (base["info"].get(key), new["info"].get(key));
-            if old != now {
-                let text = format!(
-                    "the document's {key} was {} and is {}",
-                    show(old),
-                    show(now)
-                );
-                self.at("document-info-changed", &format!("info/{key}"), text);
-            }
-        }
-        for key in ["swagger", "openapi"] {
-            if base.get(key) != new.get(key) {
-                let text = format!(
-                    "`{key}` was {} and is {}",
-                    show(base.get(key)),
-                    show(new.get(key))
-                );
-                self.at("document-info-changed", key, text);
-            }
-        }
-        for key in ["security", "securityDefinitions"] {
-            if !alike(base.get(key), new.get(key)) {
-                let text = format!(
-                    "`{key}` was {} and is {}",
-                    show(base.get(key)),
-                    show(new.get(key))
-                );
-                self.at("security-changed", key, text);
-            }
-        }
-        let schemes = |document: &'a Value| document.pointer("/components/securitySchemes");
-        if !alike(schemes(base), schemes(new)) {
-            let text = "the security schemes are others".to_owned();
-            self.at("security-changed", "components/securitySchemes", text);
-        }
-        if !alike(base.get("tags"), new.get("tags")) {
-            self.at(
-                "tags-changed",
-                "tags",
-                "the list of tags is another".to_owned(),
+        let (was, is) = (&base["info"], &new["info"]);
+        for key in unlike(was, is) {
+            let text = was_and_is(
+                &format!("the document's {key}"),
+                (was.get(key), is.get(key)),
             );
+            self.at(
+                "document-info-changed",
+                &format!("info/{}", escape(key)),
+                text,
+            );
+        }
+        let (was, is) = (&base["components"], &new["components"]);
+        for key in unlike(was, is) {
+            let (rule, text) = match key {
+                "schemas" => continue,
+                "securitySchemes" => (
+                    "security-changed",
+                    "the security schemes are others".to_owned(),
+                ),
+                _ => {
+                    let text = was_and_is(&format!("`{key}`"), (was.get(key), is.get(key)));
+                    ("unclassified-change", text)
+                }
+            };
+            self.at(rule, &format!("components/{}", escape(key)), text);
         }
         self.media_types(base, new, "", "");
-        self.other_keys("", &DOCUMENT_KEYS);
-        self.other_keys("components/", &["schemas", "securitySchemes"]);
-    }
-
-    /// What no rule knows of an object that has the same place in both documents.
-    fn other_keys(&mut self, place: &str, known: &[&str]) {
-        let object =
-            |document: &'a Value| document.pointer(format!("/{place}").trim_end_matches('/'));
-        let (base, new) = (object(self.base.document), object(self.new.document));
-        let keys = entries(base).chain(entries(new)).map(|(key, _)| key);
-        let keys: BTreeSet<&str> = keys.filter(|key| !known.contains(key)).collect();
-        for key in keys {
-            let (was, is) = (
-                base.and_then(|node| node.get(key)),
-                new.and_then(|node| node.get(key)),
-            );
-            if !alike(was, is) {
-                let text = format!("`{key}` was {} and is {}", show(was), show(is));
-                self.at(
-                    "unclassified-change",
-                    &format!("{place}{}", escape(key)),
-                    text,
-                );
-            }
-        }
     }
 
     /// A change of something that has the same place in both documents.
-    pub(super) fn at(&mut self, rule: &str, at: &str, text: String) {
+    fn at(&mut self, rule: &str, at: &str, text: String) {
         let has = |document: &Value| document.pointer(&format!("/{at}")).is_some();
         let base = has(self.base.document).then(|| format!("/{at}"));
         let new = has(self.new.document).then(|| format!("/{at}"));
@@ -305,6 +259,11 @@ impl<'a> Comparer<'a> {
             }
         }
     }
+}
+
+/// A sentence of what something was and is.
+pub(super) fn was_and_is(what: &str, (was, is): (Option<&Value>, Option<&Value>)) -> String {
+    format!("{what} was {} and is {}", show(was), show(is))
 }
 
 /// A value in a sentence.

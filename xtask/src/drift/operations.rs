@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::compare::{Comparer, Draft, show};
+use super::compare::{Comparer, Draft, was_and_is};
 use super::rename;
 use super::rules;
-use super::same::alike;
+use super::same::unlike;
 use super::spec::{METHODS, Operation, entries};
 use crate::contract::anonymous_path;
 use crate::generate::mirror;
@@ -125,23 +125,13 @@ impl<'a> Comparer<'a> {
             let Some((new_path, new)) = news.get(&key) else {
                 continue;
             };
-            let keys = entries(Some(old)).chain(entries(Some(new)));
-            let keys: BTreeSet<&str> = keys
-                .map(|(key, _)| key)
-                .filter(|key| !METHODS.contains(key))
-                .collect();
-            for key in keys {
+            let keys = unlike(old, new).into_iter();
+            for key in keys.filter(|key| !METHODS.contains(key)) {
                 let (was, is) = (old.get(key), new.get(key));
-                if !alike(was, is) {
-                    let text = format!(
-                        "`{key}` of {new_path} was {} and is {}",
-                        show(was),
-                        show(is)
-                    );
-                    let at = |path: &str| format!("/paths/{}/{}", escape(path), escape(key));
-                    let (base, new) = (was.map(|_| at(old_path)), is.map(|_| at(new_path)));
-                    self.note("unclassified-change", base, new, text);
-                }
+                let text = was_and_is(&format!("`{key}` of {new_path}"), (was, is));
+                let at = |path: &str| format!("/paths/{}/{}", escape(path), escape(key));
+                let (base, new) = (was.map(|_| at(old_path)), is.map(|_| at(new_path)));
+                self.note("unclassified-change", base, new, text);
             }
         }
     }
@@ -206,11 +196,7 @@ impl<'a> Comparer<'a> {
             }
             _ => {}
         }
-        let keys = entries(Some(old.node))
-            .chain(entries(Some(new.node)))
-            .map(|(key, _)| key);
-        let keys: BTreeSet<&str> = keys.collect();
-        for key in keys {
+        for key in unlike(old.node, new.node) {
             let (was, is) = (old.node.get(key), new.node.get(key));
             let rule = match key {
                 "operationId" => "operation-id-changed",
@@ -219,12 +205,10 @@ impl<'a> Comparer<'a> {
                 _ if OPERATION_KEYS.contains(&key) => continue,
                 _ => "unclassified-change",
             };
-            if !alike(was, is) {
-                let text = format!("`{key}` was {} and is {}", show(was), show(is));
-                let base = was.map(|_| format!("{base_at}/{}", escape(key)));
-                let new = is.map(|_| format!("{new_at}/{}", escape(key)));
-                self.note(rule, base, new, text);
-            }
+            let text = was_and_is(&format!("`{key}`"), (was, is));
+            let base = was.map(|_| format!("{base_at}/{}", escape(key)));
+            let new = is.map(|_| format!("{new_at}/{}", escape(key)));
+            self.note(rule, base, new, text);
         }
         self.parameters(old, new);
         self.responses(old, new);

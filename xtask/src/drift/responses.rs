@@ -1,11 +1,11 @@
 //! The statuses of an operation, and the bodies of its answers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::compare::{Comparer, show};
-use super::same::alike;
+use super::compare::{Comparer, was_and_is};
+use super::same::{alike, unlike};
 use super::schema::{At, Place};
 use super::spec::{Direction, Operation, entries};
 use crate::contract::SHAPE;
@@ -85,24 +85,13 @@ impl<'a> Comparer<'a> {
         base_at: &str,
         new_at: &str,
     ) {
-        let keys = entries(Some(old))
-            .chain(entries(Some(new)))
-            .map(|(key, _)| key);
-        let keys: BTreeSet<&str> = keys
-            .filter(|key| !["schema", SHAPE].contains(key))
-            .collect();
-        for key in keys {
+        let keys = unlike(old, new).into_iter();
+        for key in keys.filter(|key| !["schema", SHAPE].contains(key)) {
             let (was, is) = (old.get(key), new.get(key));
-            if !alike(was, is) {
-                let text = format!(
-                    "`{key}` of the answer {status} was {} and is {}",
-                    show(was),
-                    show(is)
-                );
-                let base = was.map(|_| format!("{base_at}/{}", escape(key)));
-                let new = is.map(|_| format!("{new_at}/{}", escape(key)));
-                self.note("unclassified-change", base, new, text);
-            }
+            let text = was_and_is(&format!("`{key}` of the answer {status}"), (was, is));
+            let base = was.map(|_| format!("{base_at}/{}", escape(key)));
+            let new = is.map(|_| format!("{new_at}/{}", escape(key)));
+            self.note("unclassified-change", base, new, text);
         }
         let (was, is) = (old.get("schema"), new.get("schema"));
         let places = (

@@ -1,6 +1,6 @@
 //! Whether two things of the two documents are the same, but for their names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -134,4 +134,12 @@ pub(super) fn alike(old: Option<&Value>, new: Option<&Value>) -> bool {
         (Some(old), Some(new)) => json::alike(old, new),
         _ => old.is_none() && new.is_none(),
     }
+}
+
+/// The keys of two objects whose values are not alike.
+pub(super) fn unlike<'a>(old: &'a Value, new: &'a Value) -> BTreeSet<&'a str> {
+    let keys = entries(Some(old)).chain(entries(Some(new)));
+    keys.map(|(key, _)| key)
+        .filter(|key| !alike(old.get(key), new.get(key)))
+        .collect()
 }

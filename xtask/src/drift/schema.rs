@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::compare::{Comparer, Draft, show};
+use super::compare::{Comparer, Draft, show, was_and_is};
 use super::rename;
 use super::rules;
-use super::same::{alike, telling};
+use super::same::{alike, telling, unlike};
 use super::spec::{Direction, entries};
 use super::types::{Range, Type, listed, range_of_formats, range_of_types, shape_changes};
 use crate::contract::SHAPE;
@@ -381,12 +381,8 @@ impl<'a> Comparer<'a> {
             }
         }
         if old.get("default") != new.get("default") {
-            let text = format!(
-                "the default of {} was {} and is {}",
-                at.quoted(),
-                show(old.get("default")),
-                show(new.get("default"))
-            );
+            let what = format!("the default of {}", at.quoted());
+            let text = was_and_is(&what, (old.get("default"), new.get("default")));
             self.keyed(at, "default-changed", "default", old, new, text);
         }
     }
@@ -425,12 +421,8 @@ impl<'a> Comparer<'a> {
         } else {
             "constraint-tightened"
         };
-        let text = format!(
-            "`{key}` of {} was {} and is {}",
-            at.quoted(),
-            show(old.get(key)),
-            show(new.get(key))
-        );
+        let what = format!("`{key}` of {}", at.quoted());
+        let text = was_and_is(&what, (old.get(key), new.get(key)));
         self.keyed(at, aspect, key, old, new, text);
     }
 
@@ -451,12 +443,8 @@ impl<'a> Comparer<'a> {
     }
 
     fn unclassified(&mut self, at: &At, key: &str, old: &Value, new: &Value) {
-        let text = format!(
-            "`{key}` of {} was {} and is {}",
-            at.quoted(),
-            show(old.get(key)),
-            show(new.get(key))
-        );
+        let what = format!("`{key}` of {}", at.quoted());
+        let text = was_and_is(&what, (old.get(key), new.get(key)));
         let step = escape(key);
         self.drafts.push(Draft::new(
             match at.direction {
@@ -711,19 +699,14 @@ impl<'a> Comparer<'a> {
     }
 
     pub fn others(&mut self, at: &At, old: &'a Value, new: &'a Value) {
-        let keys = entries(Some(old))
-            .chain(entries(Some(new)))
-            .map(|(key, _)| key);
-        let keys: BTreeSet<&str> = keys.collect();
         let known = |key: &str| {
             KNOWN.contains(&key)
                 || OTHER_CONSTRAINTS.contains(&key)
                 || NUMERIC.iter().any(|(known, _)| *known == key)
         };
-        for key in keys.into_iter().filter(|key| !known(key)) {
-            if !alike(old.get(key), new.get(key)) {
-                self.unclassified(at, key, old, new);
-            }
+        let keys = unlike(old, new).into_iter();
+        for key in keys.filter(|key| !known(key)) {
+            self.unclassified(at, key, old, new);
         }
     }
 }
