@@ -473,6 +473,25 @@ async fn what_is_written_is_kept_as_the_document_says() {
     );
 }
 
+#[tokio::test]
+async fn what_a_reseller_makes_of_an_account_is_seen_in_it() {
+    let api = Api::start().await;
+    let owned = |account: &Value| account["account"]["name"].clone();
+    let membership = "/v1/accounts/2/memberships";
+    let before = owned(&api.rows(membership).await[0]);
+    let name = json!({"name": "Another Name"});
+    let (status, _) = api.send(Method::PATCH, "/v1/accounts/2", name).await;
+    assert_eq!(status, 200);
+    assert_ne!(before, "Another Name");
+    assert_eq!(owned(&api.rows(membership).await[0]), "Another Name");
+    let credentials = api.simulator.other_credentials();
+    let url = format!("{}/v1/account", api.simulator.base_url());
+    let request = api.http.get(url);
+    let request = request.basic_auth(&credentials.key, Some(&credentials.secret));
+    let own: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(owned(&own), "Another Name");
+}
+
 /// The moments of a thing that must not come before each other.
 const ORDERS: [(&str, &str); 14] = [
     ("created_at", "updated_at"),

@@ -74,8 +74,8 @@ pub enum FaultKind {
     EndlessToken,
     /// A page that names a URL of another host for the next one.
     ForeignNextPageUrl,
-    /// A gzip body that unpacks to so many bytes of white space before the answer; with 0
-    /// it is an honest one.
+    /// A gzip body that unpacks to so many bytes of white space, at most 2^30, before the
+    /// answer; with 0 it is an honest one.
     GzipBomb(usize),
     /// Fields and enum values that no document has, and fields gone that it has.
     Drift,
@@ -154,6 +154,9 @@ impl Fault {
                 if !(200..600).contains(status) =>
             {
                 return Err(format!("status {status} is not from 200 to 599"));
+            }
+            FaultKind::GzipBomb(size) if *size > 1 << 30 => {
+                return Err(format!("a gzip bomb of {size} bytes; at most 2^30"));
             }
             FaultKind::Redirect(url) if url.is_empty() || HeaderValue::from_str(url).is_err() => {
                 return Err(format!("{url:?} is no URL to redirect to"));

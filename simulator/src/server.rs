@@ -252,9 +252,12 @@ impl Api {
         if home.row(ACCOUNTS, &[], account_id).is_none() && account_id != HOME {
             return refuse(StatusCode::NOT_FOUND, "Account not found");
         }
+        let accounts = home.changed(ACCOUNTS, &[]).cloned();
         let world = worlds
             .entry(account_id)
             .or_insert_with(|| world(account_id));
+        // What the reseller has made of an account, the account sees too.
+        world.know(ACCOUNTS, accounts.unwrap_or_default());
         let query: Query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect();

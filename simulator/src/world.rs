@@ -166,6 +166,11 @@ impl World {
         rows.insert(id, Some(row));
     }
 
+    /// Takes over what another world has changed in a list.
+    pub(crate) fn know(&mut self, list: &str, changes: BTreeMap<i64, Option<Value>>) {
+        self.changes.insert(list.to_owned(), changes);
+    }
+
     pub(crate) fn delete(&mut self, list: &str, parents: &[i64], id: i64) {
         let rows = self.changes.entry(address(list, parents)).or_default();
         rows.insert(id, None);

@@ -217,6 +217,7 @@ async fn a_fault_that_could_never_happen_is_refused() {
         r#"{"kind":{"status":42}}"#,
         r#"{"kind":{"html_page":1}}"#,
         r#"{"kind":{"redirect":"a\nb"}}"#,
+        r#"{"kind":{"gzip_bomb":1073741825}}"#,
         r#"{"kind":"drift","frequency":{"rate":7}}"#,
         r#"{"kind":"drift","operations":["list_agent"]}"#,
         "\u{fffd}",
