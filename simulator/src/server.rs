@@ -257,7 +257,9 @@ impl Api {
             .entry(account_id)
             .or_insert_with(|| world(account_id));
         // What the reseller has made of an account, the account sees too.
-        world.know(ACCOUNTS, accounts.unwrap_or_default());
+        if let Some(accounts) = accounts {
+            world.know(ACCOUNTS, accounts);
+        }
         let query: Query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect();

@@ -22,8 +22,8 @@ static CLONE_IS_OURS: Mutex<()> = Mutex::new(());
 
 /// In the place of cargo: `cargo xtask` is the xtask under test instead of one built in the
 /// clone, which costs minutes; its `spec` folder is compiled in, so it is told the clone's.
-/// `SNAPSHOTS=keep` spares the build of the crate where the snapshots do not matter; those of
-/// this package never do.
+/// `SNAPSHOTS=keep` spares the build of the crate where the snapshots do not matter; this
+/// package is not built, it only leaves a mark where it would accept its own.
 ///
 /// The clone shares the workspace's target folder, for what both depend on. Cargo would take
 /// its packages for the workspace's own and replace them; another profile keeps them apart.
@@ -31,7 +31,12 @@ const CARGO: &str = r#"#!/usr/bin/env bash
 case "$*" in
   "xtask "*) shift; exec "$XTASK" --spec "$PWD/spec" "$@" ;;
   "test -p huntress --test codegen") [ "${SNAPSHOTS:-}" != keep ] || exit 0 ;;
-  "test -p xtask --test drift") exit 0 ;;
+  "test -p xtask --test drift --test drift_cli")
+    if [ "${SNAPSHOTS:-}" != keep ] && [ "${INSTA_UPDATE:-}" = always ]; then
+      echo accepted >>xtask/tests/snapshots/drift__corpus.snap
+    fi
+    exit 0
+    ;;
 esac
 exec "$REAL_CARGO" --config profile.dev.package.huntress.debug=0 \
   --config profile.dev.package.huntress-simulator.debug=0 "$@"
@@ -463,7 +468,8 @@ fn drift_becomes_one_pull_request_that_follows_the_vendor() {
          spec/fetched.json\n\
          spec/openapi.json\n\
          spec/swagger_doc.json\n\
-         tests/snapshots/codegen__types.snap"
+         tests/snapshots/codegen__types.snap\n\
+         xtask/tests/snapshots/drift__corpus.snap"
     );
     for file in ["spec/openapi.json", "tests/snapshots/codegen__types.snap"] {
         let diff = host.git(&["diff", "main", &branch, "--", file]);
