@@ -23,73 +23,68 @@ impl Judge<'_> {
         changes: &mut Vec<Change>,
     ) {
         for problem in &new.generated.problems {
-            match problem {
+            let text = problem.to_string();
+            let mut places = match problem {
                 Problem::Mirror { path, method, .. } => {
-                    let concerned = |finding: &&mut Finding| {
-                        finding.draft.rule.id == "mirror-inexact"
-                            && finding.draft.operation.as_ref().is_some_and(|(m, p)| {
-                                m == method && (p == path || *p == mirror::original(path))
-                            })
-                    };
-                    let mut known = false;
-                    for finding in findings.iter_mut().filter(concerned) {
-                        finding.worsen(Level::Breaking);
-                        known = true;
-                    }
-                    if !known {
+                    if !inexact(findings, method, path) {
                         let pointer = format!("/paths/{}/{method}", crate::json::escape(path));
-                        let text = problem.to_string();
                         changes.push(self.plain("mirror-inexact", Level::Breaking, pointer, text));
                     }
+                    continue;
                 }
-                Problem::Overlay(_) | Problem::Name { .. } => {
-                    let known = |old: &Problem| old.to_string() == problem.to_string();
-                    if base.generated.problems.iter().any(known) {
-                        continue;
-                    }
-                    let mut places = match problem {
-                        Problem::Overlay(stale) => {
-                            Places::of(stale, &base.generated, self.documents[0])
-                        }
-                        Problem::Name { pointer, name, .. } => Places::of_name(pointer, name),
-                        Problem::Mirror { .. } => continue,
-                    };
-                    places.contract.iter_mut().for_each(|at| self.nearest(at));
-                    // What took away the thing itself, before what only touched it.
-                    let owner = [true, false].into_iter().find_map(|gone| {
-                        findings
-                            .iter()
-                            .position(|finding| places.went_with(finding, gone))
-                    });
-                    match owner {
-                        Some(owner) => {
-                            findings[owner].worsen(Level::Breaking);
-                            findings[owner].repair.push(problem.to_string());
-                        }
-                        None => {
-                            let pointer = places.contract.first().cloned().unwrap_or_default();
-                            let text = problem.to_string();
-                            changes.push(self.plain(
-                                "overlay-action-unmatched",
-                                Level::Breaking,
-                                pointer,
-                                text,
-                            ));
-                        }
-                    }
+                Problem::Overlay(stale) => Places::of(stale, &base.generated, self.documents[0]),
+                Problem::Name { pointer, name, .. } => Places::of_name(pointer, name),
+            };
+            let mut known = base.generated.problems.iter();
+            if known.any(|known| known.to_string() == text) {
+                continue;
+            }
+            places.contract.retain_mut(|at| self.nearest(at));
+            // What took away the thing itself, before what only touched it.
+            let owner = [true, false].into_iter().find_map(|gone| {
+                findings
+                    .iter()
+                    .position(|finding| places.went_with(finding, gone))
+            });
+            match owner {
+                Some(owner) => {
+                    findings[owner].worsen(Level::Breaking);
+                    findings[owner].repair.push(text);
+                }
+                None => {
+                    let pointer = places.contract.first().cloned().unwrap_or_default();
+                    let rule = "overlay-action-unmatched";
+                    changes.push(self.plain(rule, Level::Breaking, pointer, text));
                 }
             }
         }
     }
 
     /// Shortens a place to the nearest above it that the base has: what was inferred from
-    /// an example is not in the contract.
-    fn nearest(&self, at: &mut String) {
+    /// an example is not in the contract. `false` where that is no single path or definition.
+    fn nearest(&self, at: &mut String) -> bool {
         while self.base.document.pointer(at).is_none() {
             let end = at.rfind('/').unwrap_or_default();
             at.truncate(end);
         }
+        at.matches('/').count() > 1
     }
+}
+
+/// Marks the findings that say that a mirror is inexact; whether there are any.
+fn inexact(findings: &mut [Finding], method: &str, path: &str) -> bool {
+    let concerned = |finding: &&mut Finding| {
+        let operation = finding.draft.operation.as_ref();
+        finding.draft.rule.id == "mirror-inexact"
+            && operation.is_some_and(|(of, at)| {
+                *of == method && (at == path || *at == mirror::original(path))
+            })
+    };
+    let concerned = findings.iter_mut().filter(concerned);
+    concerned
+        .map(|finding| finding.worsen(Level::Breaking))
+        .count()
+        > 0
 }
 
 /// What a stale overlay is written for.
