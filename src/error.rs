@@ -220,7 +220,7 @@ impl Error {
     /// characters of them.
     pub fn message(&self) -> Option<String> {
         match &self.0.kind {
-            Kind::Status { body, .. } => server_message::extract(body),
+            Kind::Status { body, .. } => server_message::extract(body, &Default::default()),
             _ => None,
         }
     }

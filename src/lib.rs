@@ -10,6 +10,7 @@ mod envelope;
 mod error;
 mod input;
 mod lenient;
+mod mask;
 mod open_enum;
 mod operation;
 mod pagination;
@@ -19,6 +20,7 @@ mod retry;
 mod retry_after;
 mod server_message;
 mod timestamp;
+mod visible;
 
 #[allow(clippy::all, clippy::pedantic, deprecated)]
 mod generated {
