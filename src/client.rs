@@ -5,19 +5,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
-use reqwest::{Url, redirect};
+use reqwest::{Proxy, Url, redirect};
 
 use crate::account::AccountClient;
-use crate::credentials::Credentials;
+use crate::base_url;
+use crate::credentials::{Credentials, CredentialsError};
 use crate::error::{Error, Kind};
+use crate::mask::Mask;
+use crate::proxy;
 use crate::rate_limit::RateLimiter;
 use crate::retry::{RetryBudget, RetryPolicy};
+use crate::tls::Tls;
 
 const BASE_URL: &str = "https://api.huntress.io";
 const BASE_URL_VARIABLE: &str = "HUNTRESS_BASE_URL";
 const USER_AGENT: &str = concat!("huntress-rs/", env!("CARGO_PKG_VERSION"));
 const TIMEOUT: Duration = Duration::from_secs(60);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Load balancers commonly close idle connections after 60 seconds. A request sent at that
+/// moment is lost, and of a write nobody would know what became of it.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(45);
 const MAX_BODY: usize = 64 << 20;
 
 /// A client of the Huntress REST API.
@@ -25,16 +32,36 @@ const MAX_BODY: usize = 64 << 20;
 /// Has one method for each operation; each returns a builder whose `send` makes the call.
 /// Cheap to clone: all clones share one connection pool, one quota and one budget of
 /// retries.
+///
+/// # Runtimes
+///
+/// Calls need a tokio runtime with its time and I/O drivers (`enable_all`, as
+/// `#[tokio::main]` has it). Without a runtime they are an error; without the drivers tokio
+/// panics, as it does for any timer or socket.
+///
+/// One client serves several runtimes, at once or one after the other, but a connection
+/// belongs to the runtime that made it. When that one ends, its idle connections are closed,
+/// and the next call makes a new one: nothing is lost. A call of another runtime that is
+/// under way on such a connection then breaks off: a read is sent again, of a write it is
+/// not known whether it took effect. A runtime that lives on but that nobody drives (of one
+/// thread, between two `block_on`) holds its connections without serving them, and a call
+/// of another runtime that gets one of them waits for its time-out; give each such runtime a
+/// client of its own, with the same [`RateLimiter`].
 #[derive(Clone)]
 pub struct Client(pub(crate) Arc<Inner>);
 
+/// Cheap to clone: what all keys of an account share is behind an `Arc`.
+#[derive(Clone)]
 pub(crate) struct Inner {
     http: reqwest::Client,
     base_url: String,
     pub(crate) authorization: HeaderValue,
+    /// Hides these credentials in what the server says.
+    #[allow(dead_code, reason = "until errors ask")]
+    pub(crate) mask: Mask,
     pub(crate) limiter: RateLimiter,
     pub(crate) retry: RetryPolicy,
-    pub(crate) budget: RetryBudget,
+    pub(crate) budget: Arc<RetryBudget>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) max_body: usize,
 }
@@ -48,7 +75,7 @@ impl Client {
     ///
     /// When the credentials are missing or malformed, or the base URL is not acceptable.
     pub fn from_env() -> Result<Self, Error> {
-        let credentials = Credentials::from_env().map_err(configuration)?;
+        let credentials = Credentials::from_env().map_err(unusable)?;
         let mut builder = Self::builder().credentials(credentials);
         if let Some(base_url) = std::env::var_os(BASE_URL_VARIABLE).filter(|url| !url.is_empty()) {
             builder = builder.base_url(base_url.to_string_lossy());
@@ -61,6 +88,9 @@ impl Client {
         ClientBuilder {
             credentials: None,
             base_url: BASE_URL.to_owned(),
+            allow_plain_http: false,
+            proxy: None,
+            roots: Vec::new(),
             timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             user_agent: None,
@@ -75,6 +105,25 @@ impl Client {
     /// the same account.
     pub fn rate_limiter(&self) -> &RateLimiter {
         &self.0.limiter
+    }
+
+    /// This client with other credentials of the same account, such as those that replace
+    /// the present ones: with the same quota, connections, budget of retries and settings.
+    /// Calls and streams of this client that are under way keep the credentials that they
+    /// have.
+    ///
+    /// For another account make another client, since each has a quota of its own.
+    ///
+    /// # Errors
+    ///
+    /// When the credentials are malformed.
+    pub fn with_credentials(&self, credentials: Credentials) -> Result<Self, Error> {
+        let (authorization, mask) = credentials.authorization().map_err(unusable)?;
+        Ok(Self(Arc::new(Inner {
+            authorization,
+            mask,
+            ..Inner::clone(&self.0)
+        })))
     }
 
     /// The same calls for one account that a reseller manages. They count against this
@@ -114,6 +163,9 @@ impl fmt::Debug for Client {
 pub struct ClientBuilder {
     credentials: Option<Credentials>,
     base_url: String,
+    allow_plain_http: bool,
+    proxy: Option<String>,
+    roots: Vec<Vec<u8>>,
     timeout: Duration,
     connect_timeout: Duration,
     user_agent: Option<String>,
@@ -131,10 +183,42 @@ impl ClientBuilder {
     }
 
     /// Where the API is; `https://api.huntress.io` by default. It must be `https`, or
-    /// `http` on loopback (for a simulator), since the credentials go there. A proxy that
-    /// the environment names (`HTTPS_PROXY`) is used for `https` only.
+    /// `http` on loopback (for a simulator), since the credentials go there; see
+    /// [`allow_plain_http`](Self::allow_plain_http). A `/v1` at its end is taken off.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.base_url = base_url.into();
+        self
+    }
+
+    /// Allows a base URL of `http` on any host, for a simulator in another container.
+    ///
+    /// Whoever is on the way then reads the credentials, which are sent with every call, and
+    /// all that is asked and answered, and can change it. Only for credentials that are
+    /// worth nothing. No environment variable does this.
+    pub fn allow_plain_http(mut self) -> Self {
+        self.allow_plain_http = true;
+        self
+    }
+
+    /// The proxy that all calls go through, such as `http://proxy.example:8080`; the schemes
+    /// are `http`, `https`, `socks4`, `socks4a`, `socks5` and `socks5h` (`h` and `4a`: the
+    /// proxy looks up the host; SOCKS needs a TLS feature). It may have `user:password@` before the host,
+    /// percent-encoded; no text of this crate shows it.
+    ///
+    /// Without this, `https` goes through what the environment names (`HTTPS_PROXY` or
+    /// `ALL_PROXY`, but for the hosts of `NO_PROXY`), or what the system says on macOS and
+    /// Windows, and `http` through none. With it, the environment has no say. Loopback is
+    /// always reached directly.
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.proxy = Some(url.into());
+        self
+    }
+
+    /// Trusts these certificates besides the platform's: one or more in PEM, such as that of
+    /// a proxy which looks into TLS. Can be called more than once. Where the platform has no
+    /// certificates, these alone are trusted.
+    pub fn root_certificate(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.roots.push(pem.as_ref().to_vec());
         self
     }
 
@@ -187,49 +271,61 @@ impl ClientBuilder {
 
     /// Makes the client. Sends nothing.
     ///
+    /// TLS is rustls with the crypto provider that the program has installed, or else with
+    /// ring (feature `rustls`, the default), or the platform's library (feature
+    /// `native-tls`); where both features are on, it is rustls.
+    ///
     /// # Errors
     ///
     /// When the credentials are missing or malformed, the base URL is neither `https` nor
-    /// on loopback, the user agent is not a header value, or TLS cannot be set up.
+    /// on loopback, the proxy's URL or the user agent is none, a root certificate is not
+    /// PEM, or TLS is needed and cannot be set up: there are no certificates, or this crate
+    /// was built without a TLS feature.
     pub fn build(self) -> Result<Client, Error> {
         let Some(credentials) = self.credentials else {
             return Err(configuration(
                 "no credentials were given to the client's builder",
             ));
         };
+        let (authorization, mask) = credentials.authorization().map_err(unusable)?;
         let user_agent = match &self.user_agent {
             Some(name) => format!("{name} {USER_AGENT}"),
             None => USER_AGENT.to_owned(),
         };
         let user_agent = HeaderValue::try_from(user_agent)
             .map_err(|_| configuration("the user agent is not a header value"))?;
+        let base_url = base_url::checked(&self.base_url, self.allow_plain_http)
+            .map_err(|why| configuration(format_args!("the base URL {why}")))?;
+        let proxy = self.proxy.as_deref().map(proxy::parsed).transpose();
+        let proxy = proxy.map_err(|why| configuration(format_args!("the proxy's URL {why}")))?;
+        let tls = Tls {
+            needed: [Some(base_url.as_str()), proxy.as_ref().map(Url::as_str)]
+                .iter()
+                .flatten()
+                .any(|url| url.starts_with("https:")),
+            roots: &self.roots,
+        };
         let http = reqwest::Client::builder()
             .user_agent(user_agent)
             .timeout(self.timeout)
             .connect_timeout(self.connect_timeout)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             // Both would send requests that nobody counts, and the credentials elsewhere.
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never());
-        let base_url = checked_base_url(&self.base_url)?;
-        // Plain text stays on this machine, whatever proxy the environment names.
-        let http = if base_url.starts_with("http:") {
-            http.no_proxy()
-        } else {
-            http
-        };
-        let http = with_tls(http)?.build().map_err(|error| {
-            Error::new(Kind::Configuration(
-                "the HTTP client cannot be made".to_owned(),
-            ))
-            .caused_by(error)
-        })?;
+        let http = tls.apply(http)?;
+        let http = through(http, &base_url, proxy)?;
+        let http = http
+            .build()
+            .map_err(|error| configuration("the HTTP client cannot be made").caused_by(error))?;
         Ok(Client(Arc::new(Inner {
             http,
             base_url,
-            authorization: credentials.authorization().map_err(configuration)?,
+            authorization,
+            mask,
             limiter: self.limiter,
             retry: self.retry,
-            budget: RetryBudget::new(),
+            budget: Arc::new(RetryBudget::new()),
             deadline: self.deadline,
             max_body: self.max_body,
         })))
@@ -238,9 +334,10 @@ impl ClientBuilder {
 
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the base URL: it is not checked yet and may hold credentials.
+        // Neither base URL nor proxy: they are not checked yet and may hold credentials.
         let mut debug = f.debug_struct("ClientBuilder");
         debug
+            .field("allow_plain_http", &self.allow_plain_http)
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("deadline", &self.deadline)
@@ -255,66 +352,40 @@ fn configuration(problem: impl fmt::Display) -> Error {
     Error::new(Kind::Configuration(problem.to_string()))
 }
 
-/// `https`, or `http` on loopback; no credentials, query or fragment in it; without a
-/// slash at its end.
-fn checked_base_url(text: &str) -> Result<String, Error> {
-    let refused = |why: &str| configuration(format_args!("the base URL {why}"));
-    let url = Url::parse(text).map_err(|error| refused(&format!("is not a URL: {error}")))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(refused("must not contain credentials"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(refused(&format!(
-            "{text} must have neither query nor fragment"
-        )));
-    }
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(&url) => {}
-        "http" => {
-            return Err(refused(&format!(
-                "{text} is http; the credentials need https (or loopback)"
-            )));
+fn unusable(error: CredentialsError) -> Error {
+    configuration("the credentials cannot be used").caused_by(error)
+}
+
+/// Plain text goes through no proxy that only the environment names, and none that it could
+/// leave this machine by.
+fn through(
+    http: reqwest::ClientBuilder,
+    base_url: &str,
+    proxy: Option<Url>,
+) -> Result<reqwest::ClientBuilder, Error> {
+    let url = Url::parse(base_url).expect("checked");
+    Ok(match proxy {
+        _ if base_url::is_loopback(&url) => http.no_proxy(),
+        Some(proxy) => {
+            // Without the cause, which may show the address.
+            let proxy =
+                Proxy::all(proxy).map_err(|_| configuration("the proxy's URL cannot be used"))?;
+            http.proxy(proxy)
         }
-        other => {
-            return Err(refused(&format!(
-                "{text} is of the scheme {other}, not https"
-            )));
-        }
+        None if url.scheme() == "http" => http.no_proxy(),
+        None => http,
+    })
+}
+
+/// What a call needs before anything else; tokio would panic without it.
+#[allow(dead_code, reason = "until the call asks")]
+pub(crate) fn require_runtime() -> Result<(), &'static str> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(
+            "there is no tokio runtime; make calls within one, such as that of `#[tokio::main]`",
+        ),
     }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || address
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
-}
-
-/// ring rather than aws-lc: a third of the build time, see DESIGN.md.
-#[cfg(feature = "rustls")]
-fn with_tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, Error> {
-    use rustls_platform_verifier::BuilderVerifierExt as _;
-    let tls = || {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_platform_verifier()?;
-        Ok::<_, rustls::Error>(config.with_no_client_auth())
-    };
-    let config = tls().map_err(|error| {
-        Error::new(Kind::Configuration("TLS cannot be set up".to_owned())).caused_by(error)
-    })?;
-    Ok(builder.tls_backend_preconfigured(config))
-}
-
-#[cfg(not(feature = "rustls"))]
-#[allow(clippy::unnecessary_wraps)]
-fn with_tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, Error> {
-    Ok(builder)
 }
 
 #[cfg(test)]
@@ -322,51 +393,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_base_url_is_https_or_loopback() {
-        for (text, url) in [
-            ("https://api.huntress.io", "https://api.huntress.io"),
-            (
-                "https://proxy.example/huntress/",
-                "https://proxy.example/huntress",
-            ),
-            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
-            ("http://127.9.9.9", "http://127.9.9.9"),
-            ("http://[::1]:80", "http://[::1]"),
-            ("http://localhost:1", "http://localhost:1"),
-        ] {
-            assert_eq!(checked_base_url(text).unwrap(), url);
-        }
-        for (text, why) in [
-            (
-                "http://api.huntress.io",
-                "the base URL http://api.huntress.io is http; the credentials need https (or loopback)",
-            ),
-            (
-                "http://localhost.evil.example",
-                "the base URL http://localhost.evil.example is http; the credentials need https (or loopback)",
-            ),
-            (
-                "http://10.0.0.1",
-                "the base URL http://10.0.0.1 is http; the credentials need https (or loopback)",
-            ),
-            (
-                "ftp://127.0.0.1",
-                "the base URL ftp://127.0.0.1 is of the scheme ftp, not https",
-            ),
-            (
-                "https://hk_a:hs_b@api.huntress.io",
-                "the base URL must not contain credentials",
-            ),
-            (
-                "https://api.huntress.io?x=1",
-                "the base URL https://api.huntress.io?x=1 must have neither query nor fragment",
-            ),
-            (
-                "api.huntress.io",
-                "the base URL is not a URL: relative URL without a base",
-            ),
-        ] {
-            assert_eq!(checked_base_url(text).unwrap_err().to_string(), why);
-        }
+    fn a_call_needs_a_runtime() {
+        assert!(require_runtime().is_err());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        assert_eq!(runtime.block_on(async { require_runtime() }), Ok(()));
+        // Gone again.
+        assert!(require_runtime().is_err());
     }
 }

@@ -3,6 +3,7 @@
 
 mod account;
 mod api_contract;
+mod base_url;
 mod call;
 mod client;
 mod credentials;
@@ -14,12 +15,14 @@ mod mask;
 mod open_enum;
 mod operation;
 mod pagination;
+mod proxy;
 mod rate_limit;
 mod response;
 mod retry;
 mod retry_after;
 mod server_message;
 mod timestamp;
+mod tls;
 mod visible;
 
 #[allow(clippy::all, clippy::pedantic, deprecated)]
@@ -33,6 +36,7 @@ pub use client::{Client, ClientBuilder};
 pub use credentials::{Credentials, CredentialsError};
 pub use error::Error;
 pub use generated::{API_CONTRACT, builder, types};
+pub use http;
 pub use input::InvalidValue;
 pub use jiff;
 pub use open_enum::UnknownValue;

@@ -94,9 +94,6 @@ fn half_a_pair_of_credentials_is_an_error_that_names_the_other_half() {
     let output = run(quickstart().env("HUNTRESS_API_KEY", "hk_x"));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
-    assert!(
-        text.contains("HUNTRESS_API_KEY is set, but HUNTRESS_API_SECRET is not"),
-        "{text}"
-    );
+    assert!(text.contains("HUNTRESS_API_SECRET"), "{text}");
     assert!(!text.contains("hk_x"), "{text}");
 }

@@ -670,10 +670,7 @@ async fn the_quota_is_told_as_it_is_asked_to() {
             assert_eq!(answer.headers()["x-huntress-api-call-remaining"], remaining);
             assert_eq!(answer.headers()["x-huntress-api-call-limit"], "2");
         }
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(support::no_tls())
-            .build()
-            .unwrap();
+        let http = support::http_client().build().unwrap();
         let credentials = simulator.credentials();
         let request = http.get(format!("{}/v1/account", simulator.base_url()));
         let request = request.basic_auth(&credentials.key, Some(&credentials.secret));
@@ -698,10 +695,7 @@ async fn the_quota_is_told_as_it_is_asked_to() {
 #[tokio::test]
 async fn it_is_controlled_without_a_key() {
     let (simulator, client) = simulated().await;
-    let http = reqwest::Client::builder()
-        .tls_backend_preconfigured(support::no_tls())
-        .build()
-        .unwrap();
+    let http = support::http_client().build().unwrap();
     let url = |path: &str| format!("{}{path}", simulator.base_url());
     let get = async |path: &str| -> Value {
         http.get(url(path))
@@ -752,10 +746,7 @@ async fn it_is_controlled_without_a_key() {
 async fn limits_and_methods_are_checked_by_the_simulator_itself() {
     let (simulator, _) = simulated().await;
     let credentials = simulator.credentials();
-    let http = reqwest::Client::builder()
-        .tls_backend_preconfigured(support::no_tls())
-        .build()
-        .unwrap();
+    let http = support::http_client().build().unwrap();
     let status = async |method: reqwest::Method, path: &str| {
         let request = http.request(method, format!("{}{path}", simulator.base_url()));
         let request = request.basic_auth(&credentials.key, Some(&credentials.secret));

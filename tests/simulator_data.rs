@@ -26,7 +26,7 @@ impl Api {
 
     async fn of(builder: SimulatorBuilder) -> Self {
         let builder = builder.quota(1_000_000, Duration::from_millis(1));
-        let http = reqwest::Client::builder().tls_backend_preconfigured(support::no_tls());
+        let http = support::http_client();
         Self {
             simulator: builder.start().await.unwrap(),
             http: http.build().unwrap(),

@@ -3,6 +3,8 @@
 #![allow(dead_code)] // each test file uses a part of it
 
 use std::collections::VecDeque;
+use std::error::Error as _;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,7 @@ use huntress::{Client, ClientBuilder, Credentials, RateLimiter, RetryPolicy};
 
 pub mod calls;
 pub mod raw;
+pub mod tls;
 
 pub const KEY: &str = "hk_0123456789abcdef";
 pub const SECRET: &str = "hs_fedcba9876543210";
@@ -49,8 +52,17 @@ pub struct Server {
 impl Server {
     pub async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::serve("http", listener)
+    }
+
+    /// The same, by TLS.
+    pub async fn start_tls(certificate: &tls::Certificate) -> Self {
+        Self::serve("https", tls::Listener::bind(certificate).await)
+    }
+
+    fn serve(scheme: &str, listener: impl axum::serve::Listener<Addr = SocketAddr>) -> Self {
         let server = Self {
-            base_url: format!("http://{}", listener.local_addr().unwrap()),
+            base_url: format!("{scheme}://{}", listener.local_addr().unwrap()),
             answer: Arc::new(Mutex::new(Answer {
                 status: StatusCode::OK,
                 headers: vec![("content-type", "application/json".to_owned())],
@@ -237,12 +249,34 @@ pub fn succeeded(
         .collect()
 }
 
-/// TLS is never used on loopback, but reqwest wants a provider for it.
-pub fn no_tls() -> rustls::ClientConfig {
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth()
+/// What really happened: the last of an error's sources, in the words of the first that
+/// says all of it. (OpenSSL's last one says that a certificate is refused; the one before
+/// adds why.)
+pub fn innermost(error: &huntress::Error) -> String {
+    let mut source = error.source().expect("a cause");
+    let mut text = source.to_string();
+    while let Some(next) = source.source() {
+        source = next;
+        let next = source.to_string();
+        if !text.contains(&next) {
+            text = next;
+        }
+    }
+    text
+}
+
+/// Of a plain client for loopback, which speaks no TLS.
+pub fn http_client() -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder();
+    // But reqwest wants a provider for it.
+    #[cfg(feature = "rustls")]
+    let builder = builder.tls_backend_preconfigured({
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth()
+    });
+    builder
 }

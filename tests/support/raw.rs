@@ -1,6 +1,7 @@
 //! A loopback server below HTTP: what a proxy or a network does to a connection.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -48,6 +49,60 @@ impl RawServer {
     /// The request lines that arrived.
     pub fn arrived(&self) -> Vec<String> {
         self.arrived.lock().unwrap().clone()
+    }
+}
+
+/// Answers with an empty list of agents, and keeps the connections open.
+#[derive(Clone)]
+pub struct KeepAlive {
+    base_url: Arc<str>,
+    connections: Arc<AtomicUsize>,
+    arrived: Arc<AtomicUsize>,
+}
+
+impl KeepAlive {
+    /// Never answers these requests, by the order in which they arrive.
+    pub async fn start<const N: usize>(ignored: [usize; N]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Self {
+            base_url: format!("http://{}", listener.local_addr().unwrap()).into(),
+            connections: Arc::default(),
+            arrived: Arc::default(),
+        };
+        let state = server.clone();
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                let state = state.clone();
+                state.connections.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(async move {
+                    while request(&mut connection).await.is_some() {
+                        if ignored.contains(&state.arrived.fetch_add(1, Ordering::SeqCst)) {
+                            continue;
+                        }
+                        let body = r#"{"agents":[],"pagination":{}}"#;
+                        let length = body.len();
+                        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}");
+                        let answer = format!("{head}\r\n\r\n{body}");
+                        connection.write_all(answer.as_bytes()).await.unwrap();
+                    }
+                });
+            }
+        });
+        server
+    }
+
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// How many were made.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many requests.
+    pub fn arrived(&self) -> usize {
+        self.arrived.load(Ordering::SeqCst)
     }
 }
 
