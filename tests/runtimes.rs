@@ -77,11 +77,12 @@ fn interrupted<T>(retry: RetryPolicy, call: impl AsyncFn(&Client) -> T) -> (T, u
         let mut first = Builder::new_multi_thread();
         let first = first.worker_threads(1).enable_all().build().unwrap();
         first.block_on(read(&client)).unwrap();
+        let mut first = Some(first);
         let end = async {
             support::until(|| server.arrived() == 2).await;
             // It may not have been back in the pool yet; then the call made another one.
             if server.connections() == 1 {
-                first.shutdown_background();
+                first.take().unwrap().shutdown_background();
                 std::future::pending::<()>().await;
             }
         };
