@@ -42,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// | 429 | yes | yes | yes |
 /// | time-out, broken connection or body | yes | no | yes |
 /// | 408 | yes, but for a SIEM query | no | yes |
-/// | 500, 502, 503, 504 | yes | no | yes |
+/// | 500, 502, 503, 504, 520 to 524 | yes | no | yes |
 /// | anything else | no | no | no |
 ///
 /// A 429 says that the quota is used up, not that anything is broken: it does not count as
@@ -158,7 +158,8 @@ impl Attempt {
         };
         match status.as_u16() {
             408 => self.access == Access::Read,
-            500 | 502 | 503 | 504 => self.access != Access::Write,
+            // 520 to 524 are a proxy's (Cloudflare's) words for 502 and 504.
+            500 | 502..=504 | 520..=524 => self.access != Access::Write,
             _ => false,
         }
     }
@@ -224,16 +225,14 @@ mod tests {
     fn what_is_sent_again() {
         use Access::{Query, Read, Write};
         use Outcome::{Broken, Unsent};
-        let table = [
+        let mut table = vec![
             (Unsent, [Read, Query, Write].as_slice()),
             (Broken, &[Read, Query]),
             (status(429), &[Read, Query, Write]),
             (status(408), &[Read]),
-            (status(500), &[Read, Query]),
-            (status(502), &[Read, Query]),
-            (status(503), &[Read, Query]),
-            (status(504), &[Read, Query]),
         ];
+        let server = [500, 502, 503, 504, 520, 521, 522, 523, 524];
+        table.extend(server.map(|code| (status(code), [Read, Query].as_slice())));
         for (outcome, repeated) in table {
             for access in [Read, Query, Write] {
                 let again = RetryPolicy::default().decide(&failed(access, outcome), ALL);
@@ -244,8 +243,8 @@ mod tests {
                 );
             }
         }
-        let listed = [408, 429, 500, 502, 503, 504];
-        for code in (300..600).filter(|code| !listed.contains(code)) {
+        let listed = |code| [408, 429].contains(&code) || server.contains(&code);
+        for code in (300..600).filter(|code| !listed(*code)) {
             for access in [Read, Query, Write] {
                 let again = RetryPolicy::default().decide(&failed(access, status(code)), ALL);
                 assert_eq!(again, None, "{code} of a {access:?}");

@@ -25,7 +25,7 @@ async fn isolate(client: &Client) -> Result<types::Agent, Error> {
 async fn a_read_survives_what_passes() {
     let server = Server::start().await;
     let client = patient(&server);
-    for status in [408, 429, 500, 502, 503, 504] {
+    for status in [408, 429, 500, 502, 503, 504, 520, 524] {
         server.script([(status, "<html>"), (status, "{}"), (200, ACCOUNT)]);
         assert_eq!(client.get_account().send().await.unwrap().id, 7);
         assert_eq!(server.take_requests().len(), 3, "{status}");
@@ -47,7 +47,7 @@ async fn a_read_survives_what_passes() {
 async fn a_write_is_sent_again_only_when_it_was_refused_for_the_quota() {
     let server = Server::start().await;
     let client = patient(&server);
-    for status in [408, 500, 502, 503, 504] {
+    for status in [408, 500, 502, 503, 504, 520, 524] {
         server.script([(status, "{}"), (200, AGENT)]);
         let error = isolate(&client).await.unwrap_err();
         assert_eq!(error.status().unwrap().as_u16(), status);
