@@ -20,14 +20,32 @@
 //!
 //! # When others use the same account
 //!
-//! The proof holds for the requests of one limiter. Others show in two ways, and both only
-//! ever make a limiter send less. A server that tells how many calls remain tells with it
-//! how many slots others hold ([`Others`]): those are left alone for a window. A refusal
-//! (429) says the same of all slots, and makes every caller wait: as long as `Retry-After`
-//! says; else until a slot of our own accepted requests is free, since the server's count
-//! must fall then too; else, with nothing of our own in the window, for a second, then
-//! two, up to the window. After that the slots of others are tried one at a time, one more
-//! for each request that the server takes, so that a guess costs at most one refusal.
+//! The proof holds for the requests of one limiter. Others, and the runs of this program
+//! before a restart, show in two ways, and both only ever make a limiter send less.
+//!
+//! A refusal (429) says that the server counts as many as it takes, in the window before
+//! it. Nothing says how old they are, but all of them are gone one window later; so it is
+//! the first refusal that counts, and no pause ends later than a window after it (but for
+//! a `Retry-After`, which is obeyed). It ends sooner where a slot of our own accepted
+//! requests becomes free, since the server's count must fall then too. With nothing of our
+//! own in the window, which is a restart, nothing is tried before: a try that fails costs
+//! a refusal, and its own slot until long after the window. Slots of others are left alone
+//! until all that was counted is gone, and then tried one at a time, one more for each
+//! request that the server takes, so that a guess costs at most one refusal.
+//!
+//! A server that tells how many calls remain tells with it how many slots others hold
+//! ([`Others`]): those are left alone for a window. That word is believed while it goes
+//! down as it must ([`Word`]).
+//!
+//! # The lead
+//!
+//! A limiter that has had no answer yet, and one that was refused, do not know whether the
+//! server takes anything. Their next request goes alone ([`Lead`]), and the others follow
+//! once it has ended: a full quota shows by one refusal and not by one for each call under
+//! way. On an unused account this costs one round trip, once. It takes nothing from the
+//! proof, since a request that waits is only sent later; and nobody waits for a lead that
+//! never ends, since the permit's drop ends it, however that comes, and [`HEAD_START`]
+//! does in any case.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
@@ -47,8 +65,10 @@ const GRACE: Duration = Duration::from_secs(10);
 const WRITES_BEFORE_A_READ: usize = 4;
 /// The most that a server's `Retry-After` makes all callers wait.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// The first pause after a refusal that nothing tells the end of; doubled by each.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The most that a lead makes the others wait.
+const HEAD_START: Duration = Duration::from_secs(1);
+/// So many requests taken against the server's word, and the word counts no more.
+const CONTRADICTIONS: u8 = 3;
 
 /// The request quota of one account; 60 in 60 seconds by default.
 ///
@@ -61,9 +81,13 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// A slot is free again one window after its request was answered. The slot of a request
 /// that was never answered, which may still arrive, is kept 10 seconds longer.
 ///
-/// When the server refuses a request all the same (429: somebody else uses the account),
-/// all callers wait: as long as its `Retry-After` says, at most five minutes; else until
-/// the quota should allow the next request.
+/// The very first request goes alone, and the others follow as soon as it is answered, at
+/// the latest a second later: if an earlier run has used the quota up, it is refused once
+/// and not once for each call.
+///
+/// When the server refuses a request all the same (429: others, or an earlier run, have
+/// used the account's quota), all callers wait: as long as its `Retry-After` says, at most
+/// five minutes; else until the quota should allow the next request, at most one window.
 #[derive(Clone)]
 pub struct RateLimiter(Arc<Shared>);
 
@@ -78,16 +102,16 @@ struct State {
     /// The slots whose requests have ended, until their window has passed.
     cooling: BinaryHeap<Reverse<Cooling>>,
     others: Option<Others>,
+    word: Word,
+    lead: Lead,
     /// Nobody goes before, since the server refused a request.
     paused_until: Option<Instant>,
-    /// Refusals since the last accepted request.
-    refusals: u32,
+    /// The one that the refusals of a window after it are counted to.
+    first_refusal: Option<Instant>,
     last_refusal: Option<Instant>,
     writes: VecDeque<Arc<Notify>>,
     reads: VecDeque<Arc<Notify>>,
     writes_since_a_read: usize,
-    /// For the jitter of pauses.
-    random: fastrand::Rng,
 }
 
 /// A used slot that becomes free by the passing of time.
@@ -107,6 +131,32 @@ struct Others {
     gone: Instant,
 }
 
+/// How far the server is believed when it tells how many calls remain.
+///
+/// A true word goes down with each request that the server takes, unless a slot becomes
+/// free meanwhile. Some servers say the same for ever. So a word that was never seen to go
+/// down does not stop everybody when it says 0: one request is tried. That it is refused
+/// shows the word right, and that it is taken, [`CONTRADICTIONS`] times in a row, that it
+/// is worth nothing, until it is right again.
+struct Word {
+    /// The last one, while no slot of our own has become free since: more may remain then.
+    remaining: Option<usize>,
+    /// When it came.
+    since: Instant,
+    /// 0 once it was right, else 1 and one more for each contradiction.
+    doubts: u8,
+}
+
+/// A request that goes alone, to see whether the server takes it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lead {
+    /// The next one.
+    Due,
+    /// It was sent then; the others follow when it has ended or its head start has.
+    UnderWay(Instant),
+    Over,
+}
+
 /// What a limiter looks like at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -121,7 +171,8 @@ pub struct RateLimiterSnapshot {
     pub used: usize,
     /// Slots left alone, since others seem to use the same account.
     pub others: usize,
-    /// Requests that could go out now.
+    /// Requests that could go out now; the first of all alone, and the others once it is
+    /// answered.
     pub available: usize,
     /// When the next slot becomes free by the passing of time; `None` where none will.
     pub next_free_in: Option<Duration>,
@@ -152,10 +203,6 @@ impl RateLimiter {
     /// `limit` requests in any `window`. A limit of 0 is taken as 1, a window of more than
     /// a day as a day.
     pub fn new(limit: usize, window: Duration) -> Self {
-        Self::with_random(limit, window, fastrand::Rng::new())
-    }
-
-    fn with_random(limit: usize, window: Duration, random: fastrand::Rng) -> Self {
         Self(Arc::new(Shared {
             limit: limit.max(1),
             window: window.min(LONGEST_WINDOW),
@@ -163,13 +210,18 @@ impl RateLimiter {
                 in_flight: 0,
                 cooling: BinaryHeap::new(),
                 others: None,
+                word: Word {
+                    remaining: None,
+                    since: Instant::now(),
+                    doubts: 1,
+                },
+                lead: Lead::Due,
                 paused_until: None,
-                refusals: 0,
+                first_refusal: None,
                 last_refusal: None,
                 writes: VecDeque::new(),
                 reads: VecDeque::new(),
                 writes_since_a_read: 0,
-                random,
             }),
         }))
     }
@@ -186,7 +238,7 @@ impl RateLimiter {
             in_flight: state.in_flight,
             used: state.used(),
             others: state.others(),
-            available: match state.paused_until {
+            available: match state.held_until() {
                 Some(_) => 0,
                 None => state.free(self.0.limit),
             },
@@ -203,7 +255,8 @@ impl RateLimiter {
             if vacancy.is_ok() && state.head().is_none() {
                 return state.take(self, lane, since);
             }
-            (state.queue_up(self, lane, turn), state.next_free())
+            let next_free = vacancy.err().flatten();
+            (state.queue_up(self, lane, turn), next_free)
         };
         let next_free_in = next_free.map(|at| at.saturating_duration_since(since));
         tracing::debug!(?next_free_in, "waits for the quota");
@@ -237,6 +290,12 @@ impl State {
             .is_some_and(|Reverse(slot)| slot.free <= now)
         {
             self.cooling.pop();
+            self.word.remaining = None;
+        }
+        if let Lead::UnderWay(since) = self.lead
+            && since + HEAD_START <= now
+        {
+            self.lead = Lead::Over;
         }
         if self.paused_until.is_some_and(|until| until <= now) {
             self.paused_until = None;
@@ -244,6 +303,8 @@ impl State {
         if let Some(others) = &mut self.others {
             if others.gone <= now {
                 others.slots = 0;
+                // Nothing has shown it right for a window.
+                self.word.doubts = self.word.doubts.max(1);
             } else if !others.tried && others.tried_from <= now {
                 others.tried = true;
                 others.slots -= 1;
@@ -267,11 +328,20 @@ impl State {
     /// Whether a request may go now; if not, when to look again.
     fn vacancy(&mut self, now: Instant, limit: usize) -> Result<(), Option<Instant>> {
         self.settle(now);
-        if self.paused_until.is_none() && self.free(limit) > 0 {
-            Ok(())
-        } else {
-            Err(self.next_free())
+        match (self.held_until(), self.free(limit)) {
+            (_, 0) => Err(self.next_free()),
+            (None, _) => Ok(()),
+            (held, _) => Err(held),
         }
+    }
+
+    /// Until when nobody goes, though slots may be free.
+    fn held_until(&self) -> Option<Instant> {
+        let lead = match self.lead {
+            Lead::UnderWay(since) => Some(since + HEAD_START),
+            Lead::Due | Lead::Over => None,
+        };
+        self.paused_until.max(lead)
     }
 
     /// When the passing of time next frees a slot.
@@ -282,12 +352,15 @@ impl State {
             true => others.gone,
         });
         let next = own.into_iter().chain(others).min();
-        next.max(self.paused_until)
+        next.max(self.held_until())
     }
 
     /// A slot, which must be free.
     fn take(&mut self, limiter: &RateLimiter, lane: Lane, now: Instant) -> Permit {
         self.in_flight += 1;
+        if self.lead == Lead::Due {
+            self.lead = Lead::UnderWay(now);
+        }
         match lane {
             Lane::Write => self.writes_since_a_read += 1,
             Lane::Read => self.writes_since_a_read = 0,
@@ -295,6 +368,7 @@ impl State {
         Permit {
             limiter: limiter.clone(),
             taken: now,
+            word: self.word.remaining,
             end: End::Unanswered,
         }
     }
@@ -341,14 +415,27 @@ impl State {
             // Older than the refusal, which knows better.
             return;
         }
-        self.refusals = 0;
         let Shared { limit, window, .. } = *permit.limiter.0;
-        if let Some(remaining) = remaining {
-            let slots = limit.saturating_sub(self.used()).saturating_sub(remaining);
-            // All that the server counts now has left its window then.
-            let gone = now + window;
-            self.leave_to_others(slots, gone, gone);
-        } else if let Some(others) = &mut self.others
+        if let Some(told) = remaining {
+            let believed_before = self.word.is_believed();
+            self.word.weigh(permit, told, now);
+            if self.word.is_believed() {
+                let remaining = self.word.remaining.unwrap_or(told);
+                // Those under way may not have been counted yet.
+                let counted = self.cooling.len();
+                let slots = limit.saturating_sub(counted).saturating_sub(remaining);
+                // All that the server counts now has left its window then.
+                let gone = now + window;
+                let unsure = remaining < told || remaining == 0 && self.word.doubts > 0;
+                self.leave_to_others(slots, if unsure { now } else { gone }, gone);
+                return;
+            }
+            if believed_before {
+                // They were seen by this word alone.
+                self.others = None;
+            }
+        }
+        if let Some(others) = &mut self.others
             && others.tried
         {
             others.slots -= 1;
@@ -379,6 +466,14 @@ impl State {
             // One of several that were under way together; the first said it all.
             return None;
         }
+        if permit.word == Some(0) {
+            self.word.doubts = 0;
+        }
+        self.word.remaining = None;
+        let first = self.first_refusal.filter(|first| now < *first + window);
+        let first = *self.first_refusal.insert(first.unwrap_or(now));
+        // All that the server counted then has left its window.
+        let gone = first + window;
         let counted = self.cooling.iter().filter(|Reverse(slot)| slot.counted);
         let own = counted.map(|Reverse(slot)| slot.free).min();
         let (until, tried_from) = match (retry_after, own) {
@@ -386,20 +481,40 @@ impl State {
                 let until = now + wait.min(LONGEST_PAUSE);
                 (until, until)
             }
-            (None, Some(free)) => (free, now + window),
-            (None, None) => {
-                let pause = FIRST_PAUSE.saturating_mul(1 << self.refusals.min(16));
-                let jitter = 1.0 + self.random.f64() / 2.0;
-                let until = now + pause.mul_f64(jitter).min(window);
-                (until, until)
-            }
+            (None, own) => (own.map_or(gone, |free| free.min(gone)), gone),
         };
         self.paused_until = self.paused_until.max(Some(until));
         self.last_refusal = Some(now);
-        self.refusals = self.refusals.saturating_add(u32::from(!known));
+        self.lead = Lead::Due;
         let slots = limit.saturating_sub(self.used());
-        self.leave_to_others(slots, tried_from, tried_from + window);
+        // Where we have some of our own, so have those who are there all the time.
+        let left = match own {
+            Some(_) => tried_from + window,
+            None => tried_from.max(gone),
+        };
+        self.leave_to_others(slots, tried_from, left);
         (!known).then_some(until - now)
+    }
+}
+
+impl Word {
+    fn is_believed(&self) -> bool {
+        self.doubts <= CONTRADICTIONS
+    }
+
+    /// Compares what an answer says with what was said when its request was sent.
+    fn weigh(&mut self, permit: &Permit, told: usize, now: Instant) {
+        match permit.word {
+            Some(before) if told < before => self.doubts = 0,
+            Some(_) => self.doubts = (self.doubts + 1).min(CONTRADICTIONS + 1),
+            None => {}
+        }
+        // Answers may overtake each other: the lowest of those that were under way
+        // together is the last that the server gave.
+        let lower = |before: &usize| permit.taken < self.since && *before <= told;
+        if self.remaining.filter(lower).is_none() {
+            (self.remaining, self.since) = (Some(told), now);
+        }
     }
 }
 
@@ -455,6 +570,8 @@ impl Drop for Place<'_> {
 pub(crate) struct Permit {
     limiter: RateLimiter,
     taken: Instant,
+    /// What remained by the server's word when it was taken.
+    word: Option<usize>,
     end: End,
 }
 
@@ -491,6 +608,10 @@ impl Drop for Permit {
         let mut state = self.limiter.state();
         state.settle(now);
         state.in_flight -= 1;
+        // Nobody else is sent at the moment of a lead.
+        if state.lead == Lead::UnderWay(self.taken) {
+            state.lead = Lead::Over;
+        }
         let cooling = |free, counted| Reverse(Cooling { free, counted });
         let mut pause = None;
         match self.end {
@@ -510,7 +631,7 @@ impl Drop for Permit {
         if let Some(pause) = pause {
             tracing::warn!(
                 ?pause,
-                "refused by the server (429): somebody else uses the account's quota; all calls wait"
+                "refused by the server (429): others, or an earlier run, have used the account's quota; all calls wait"
             );
         }
     }
@@ -526,6 +647,12 @@ impl fmt::Debug for RateLimiter {
 #[cfg(test)]
 #[path = "rate_limit/schedules.rs"]
 mod schedules;
+#[cfg(test)]
+#[path = "rate_limit/server.rs"]
+mod server;
+#[cfg(test)]
+#[path = "rate_limit/shared_account.rs"]
+mod shared_account;
 #[cfg(test)]
 #[path = "rate_limit/tests.rs"]
 mod tests;

@@ -1,8 +1,13 @@
 //! Generated schedules in paused time, replayed against a server that counts exactly.
 //!
 //! Random latencies, arrivals anywhere in them or after the caller gave up, cancelled
-//! calls, clones and lanes. Two things must hold: no window sees more arrivals than the
-//! limit, and at no moment is a slot free while somebody waits.
+//! calls, clones and lanes; alone on the account, and on one that an earlier run has used,
+//! beside somebody else, with a server that refuses and whose words are true or not.
+//!
+//! What must hold, with whatever server: no window sees more of our arrivals than the
+//! limit, refused ones included; everybody gets through; and no pause ends later than a
+//! window after the first refusal, but for what `Retry-After` says. Alone, at no moment is
+//! a slot free while somebody waits, but for the head start of the first of all.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,9 +15,14 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use tokio::time::{sleep, timeout};
 
+use super::server::{Server, Told};
 use super::*;
 
 const SCHEDULES: u32 = 10_000;
+/// On a shared account, where each takes longer.
+const ACCOUNTS: u32 = 3_000;
+/// Nothing takes so long that ends at all.
+const EVER: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Clone, Debug)]
 struct Schedule {
@@ -48,6 +58,17 @@ enum Outcome {
     },
 }
 
+/// The account's other users, and what the server tells.
+#[derive(Clone, Debug)]
+struct Account {
+    /// Milliseconds between the requests of an earlier run, which has just ended.
+    earlier: Vec<u64>,
+    /// As many, of somebody who goes on beside us.
+    beside: Vec<u64>,
+    remaining: Told,
+    retry_after: bool,
+}
+
 fn schedules() -> impl Strategy<Value = Schedule> {
     let lane = prop_oneof![Just(Lane::Read), Just(Lane::Write)];
     let outcome = prop_oneof![
@@ -71,6 +92,24 @@ fn schedules() -> impl Strategy<Value = Schedule> {
     })
 }
 
+fn accounts() -> impl Strategy<Value = Account> {
+    let remaining = prop_oneof![
+        2 => Just(Told::Nothing),
+        2 => Just(Told::TheTruth),
+        1 => (0..7_usize).prop_map(Told::Always),
+        1 => Just(Told::Always(usize::MAX)),
+    ];
+    let sent = || proptest::collection::vec(0..100_u64, 0..12);
+    (sent(), sent(), remaining, any::<bool>()).prop_map(
+        |(earlier, beside, remaining, retry_after)| Account {
+            earlier,
+            beside,
+            remaining,
+            retry_after,
+        },
+    )
+}
+
 /// What became of a call, as offsets from the start.
 #[derive(Clone, Debug, Default)]
 struct Life {
@@ -82,29 +121,150 @@ struct Life {
     waits_until: Duration,
     /// The order in which slots were given.
     served: Option<usize>,
+    ended: Option<Duration>,
     slot_free: Option<Duration>,
     arrived: Option<Duration>,
 }
 
 #[test]
 fn no_schedule_breaks_the_quota_or_leaves_it_idle() {
+    check(SCHEDULES, schedules(), async |schedule| {
+        judge(&schedule, &live(&schedule).await)
+    });
+}
+
+#[test]
+fn no_account_breaks_the_quota_or_holds_anybody_up_for_ever() {
+    check(
+        ACCOUNTS,
+        (schedules(), accounts()),
+        async |(schedule, account)| {
+            let (arrivals, pauses) = timeout(EVER, shared(&schedule, &account))
+                .await
+                .map_err(|_| "somebody waits for ever")?;
+            judge_arrivals(&schedule, arrivals)?;
+            judge_pauses(&schedule, &pauses)
+        },
+    );
+}
+
+/// Runs what is generated, each in a runtime with paused time.
+fn check<S: Strategy>(cases: u32, strategy: S, run: impl AsyncFn(S::Value) -> Result<(), String>) {
     let config = Config {
-        cases: SCHEDULES,
+        cases,
         failure_persistence: None,
         rng_seed: RngSeed::Fixed(2026),
         ..Config::default()
     };
-    let judged = TestRunner::new(config).run(&schedules(), |schedule| {
+    let judged = TestRunner::new(config).run(&strategy, |value| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build();
-        let lives = runtime.unwrap().block_on(live(&schedule));
-        judge(&schedule, &lives).map_err(TestCaseError::fail)
+        let judged = runtime.unwrap().block_on(run(value));
+        judged.map_err(TestCaseError::fail)
     });
     if let Err(problem) = judged {
         panic!("{problem}");
     }
+}
+
+/// A refusal: when the server gave it, for how long it asked, and until when all waited.
+#[derive(Clone, Copy, Debug)]
+struct Pause {
+    at: Duration,
+    retry_after: Option<Duration>,
+    until: Duration,
+}
+
+/// Makes the calls on a shared account, each until it is taken or its caller has gone: when
+/// its requests arrived, and what the refusals led to.
+async fn shared(schedule: &Schedule, account: &Account) -> (Vec<Duration>, Vec<Pause>) {
+    let milliseconds = Duration::from_millis;
+    let window = milliseconds(schedule.window);
+    let told = (account.remaining, account.retry_after);
+    let server = Server::with_limit(schedule.limit, window, told.0, told.1);
+    let send = async |pauses: &[u64]| {
+        for pause in pauses {
+            // Whether it is taken is their affair.
+            let _ = server.arrives();
+            sleep(milliseconds(*pause)).await;
+        }
+    };
+    send(&account.earlier).await;
+    let limiter = RateLimiter::new(schedule.limit, window);
+    let start = Instant::now();
+    let (arrivals, pauses) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let attempt = async |outcome: &Outcome, permit: Permit| {
+        let arrived = || arrivals.lock().unwrap().push(start.elapsed());
+        match *outcome {
+            Outcome::Answered { there, back } => {
+                sleep(milliseconds(there)).await;
+                arrived();
+                let answer = server.arrives();
+                sleep(milliseconds(back)).await;
+                let retry_after = match answer {
+                    Ok(remaining) => {
+                        permit.accepted(remaining);
+                        return true;
+                    }
+                    Err(retry_after) => retry_after,
+                };
+                permit.refused(retry_after);
+                let until = limiter.state().paused_until;
+                pauses.lock().unwrap().push(Pause {
+                    at: start.elapsed(),
+                    retry_after,
+                    until: until.map_or(Duration::ZERO, |until| until - start),
+                });
+                false
+            }
+            Outcome::Lost { after, .. } => {
+                sleep(milliseconds(after)).await;
+                arrived();
+                let _ = server.arrives();
+                drop(permit);
+                true
+            }
+            Outcome::Unsent { after } => {
+                sleep(milliseconds(after)).await;
+                permit.unsent();
+                true
+            }
+        }
+    };
+    let calls = schedule.calls.iter().map(async |call| {
+        sleep(milliseconds(call.start)).await;
+        let mut turn = Turn::Last;
+        let patience = call.patience.map_or(EVER, milliseconds);
+        while let Ok(permit) = timeout(patience, limiter.acquire(call.lane, turn)).await
+            && !attempt(&call.outcome, permit).await
+        {
+            turn = Turn::First;
+        }
+    });
+    let beside = send(&account.beside);
+    tokio::join!(futures::future::join_all(calls), beside);
+    (arrivals.into_inner().unwrap(), pauses.into_inner().unwrap())
+}
+
+fn judge_pauses(schedule: &Schedule, pauses: &[Pause]) -> Result<(), String> {
+    let window = Duration::from_millis(schedule.window);
+    let (mut first, mut asked) = (None, Duration::ZERO);
+    for pause in pauses {
+        let first = *first.insert(
+            first
+                .filter(|at| pause.at < *at + window)
+                .unwrap_or(pause.at),
+        );
+        asked = asked.max(pause.at + pause.retry_after.unwrap_or_default());
+        if pause.until > asked.max(first + window) {
+            return Err(format!(
+                "all wait longer than they must: {pause:?} of {pauses:?}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 async fn live(schedule: &Schedule) -> Vec<Life> {
@@ -168,6 +328,7 @@ async fn live(schedule: &Schedule) -> Vec<Life> {
                     let kept = kept.unwrap_or(window + GRACE);
                     life.slot_free = Some(start.elapsed() + kept);
                     let ended = start.elapsed();
+                    life.ended = Some(ended);
                     life.arrived = life.arrived.map(|at| at.min(ended + GRACE));
                 }
                 (None, _) => life.waits_until = start.elapsed(),
@@ -185,8 +346,7 @@ async fn live(schedule: &Schedule) -> Vec<Life> {
     lives
 }
 
-fn judge(schedule: &Schedule, lives: &[Life]) -> Result<(), String> {
-    let mut arrivals: Vec<_> = lives.iter().filter_map(|life| life.arrived).collect();
+fn judge_arrivals(schedule: &Schedule, mut arrivals: Vec<Duration>) -> Result<(), String> {
     arrivals.sort();
     let window = Duration::from_millis(schedule.window);
     for pair in arrivals.windows(schedule.limit + 1) {
@@ -195,20 +355,36 @@ fn judge(schedule: &Schedule, lives: &[Life]) -> Result<(), String> {
             return Err(format!("{} arrivals within {apart:?}", pair.len()));
         }
     }
+    Ok(())
+}
+
+fn judge(schedule: &Schedule, lives: &[Life]) -> Result<(), String> {
+    judge_arrivals(
+        schedule,
+        lives.iter().filter_map(|life| life.arrived).collect(),
+    )?;
     let used = |at: Duration| {
         let holds = |life: &&Life| {
             life.served.is_some() && life.waits_until <= at && life.slot_free.unwrap() > at
         };
         lives.iter().filter(holds).count()
     };
+    // Nobody else goes from here until there.
+    let lead = lives.iter().find(|life| life.served == Some(0));
+    let lead = lead.map_or(Duration::ZERO..Duration::ZERO, |lead| {
+        let ended = lead.ended.expect("it was served");
+        lead.waits_until..ended.min(lead.waits_until + HEAD_START)
+    });
     let moments = || {
         let begins = lives.iter().map(|life| life.waits_from);
-        begins.chain(lives.iter().filter_map(|life| life.slot_free))
+        let frees = lives.iter().filter_map(|life| life.slot_free);
+        begins.chain(frees).chain([lead.end])
     };
     for life in lives {
         // Slots become free at these moments only, and a slot that is free stays so until
         // somebody takes it.
-        for at in moments().filter(|at| (life.waits_from..life.waits_until).contains(at)) {
+        let waits = life.waits_from..life.waits_until;
+        for at in moments().filter(|at| waits.contains(at) && !lead.contains(at)) {
             if used(at) != schedule.limit {
                 return Err(format!("{} slots used at {at:?}: {life:?} waits", used(at)));
             }
