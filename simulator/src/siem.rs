@@ -1,13 +1,15 @@
 //! The SIEM query: enough of the language to develop against.
 //!
-//! Commands are carried out one after the other, as they stand in the query. What is not
-//! understood is refused: rows that nobody asked for would be worse than none.
+//! The log has a line every 90 seconds since the beginning of 2026, up to now. A query sees
+//! those of its range, both ends included, the oldest first. Commands are carried out one
+//! after the other, as they stand in the query. What is not understood is refused: rows that
+//! nobody asked for would be worse than none.
 
 use std::cmp::Ordering;
 
-use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hyper::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -19,31 +21,42 @@ use crate::world::World;
 const PAGE: usize = 200;
 /// Rows that a query without a `LIMIT` finds.
 const ROWS: usize = 1_000;
+/// Rows that can be sorted: half a month of the log.
+const SORTABLE: usize = 20_000;
+/// The first line of the log: 2026-01-01T00:00:00Z, in seconds.
+const FIRST: i64 = 1_767_225_600;
+/// Seconds between two lines.
+const PACE: i64 = 90;
 /// What a row has when the query names no columns.
 const WITHOUT_KEEP: [&str; 2] = ["uuid", "organization_id"];
+const TIME: &str = "@timestamp";
 const COLUMNS: [&str; 7] = [
     "uuid",
     "organization_id",
-    "@timestamp",
+    TIME,
     "host.name",
     "user.name",
     "event.action",
     "message",
 ];
 
-/// A row of the log, by column.
-type Log = Map<String, Value>;
+/// What is asked for: what to do, and which columns to tell in the end.
+struct Plan {
+    commands: Vec<Command>,
+    columns: Vec<String>,
+}
 
-/// One command of a query.
+/// One command of a query that decides about rows.
 enum Command {
-    Keep(Vec<String>),
-    Drop(Vec<String>),
     Limit(usize),
     /// Columns and what they must be equal to, all of them.
     Where(Vec<(String, String)>),
     /// By columns, some of them descending.
     Sort(Vec<(String, bool)>),
 }
+
+/// Numbers of lines, in some order.
+type Lines<'l> = Box<dyn Iterator<Item = i64> + 'l>;
 
 /// Answers a query whose body fits the document.
 pub(crate) fn query(world: &World, body: &Value) -> Result<Value, Refusal> {
@@ -65,88 +78,173 @@ pub(crate) fn query(world: &World, body: &Value) -> Result<Value, Refusal> {
         );
     }
     let esql = body["esql"].as_str().unwrap_or_default();
-    let commands = match commands(esql) {
-        Ok(commands) => commands,
+    let plan = match Plan::read(esql) {
+        Ok(plan) => plan,
         Err(why) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, why),
     };
-    // A token is good for the same query over the same range only.
+    // A token is good for the same query over the same range only, and for the log as it was
+    // when the first page was asked for: a page must not move because a line has come.
     let asked = format!("{esql}|{start}|{end}");
-    let first = match body["page_token"].as_str() {
-        None | Some("") => 0,
+    let now = Timestamp::now().as_second().max(values::NOW);
+    let (first, known) = match body["page_token"].as_str() {
+        None | Some("") => (0, now),
         Some(token) => match open_token(token, &asked) {
-            Some(first) => first,
+            Some(place) => place,
             None => return refuse(StatusCode::BAD_REQUEST, "page_token is not of this query"),
         },
     };
-    let span = end.as_millisecond() - start.as_millisecond();
-    let at = |number: usize| start.as_millisecond() + span / ROWS as i64 * number as i64;
-    let mut rows: Vec<Log> = (0..ROWS)
-        .map(|number| row(world, number, at(number)))
-        .collect();
-    for command in commands {
-        command.apply(&mut rows);
-    }
-    let found = rows.split_off(first.min(rows.len()));
+    let mut found = plan
+        .carry_out(world, in_range(start, end, known))?
+        .skip(first);
+    let page: Vec<i64> = found.by_ref().take(PAGE).collect();
     let mut pagination = json!({});
-    if found.len() > PAGE {
-        let token = json!([asked, first + PAGE]).to_string();
+    if found.next().is_some() {
+        let token = json!([asked, first + PAGE, known]).to_string();
         pagination["next_page_token"] = json!(URL_SAFE_NO_PAD.encode(token));
     }
-    let logs: Vec<_> = found.into_iter().take(PAGE).collect();
+    let row = |number: i64| -> Map<String, Value> {
+        let columns = plan.columns.iter();
+        columns
+            .map(|name| (name.clone(), column(world, number, name)))
+            .collect()
+    };
+    let logs: Vec<_> = page.into_iter().map(row).collect();
     Ok(json!({"logs": logs, "pagination": pagination}))
 }
 
-fn row(world: &World, number: usize, at: i64) -> Log {
-    let agents = world.sizes.agents;
-    let agent = (agents > 0).then(|| world.agent_facts(number % agents));
-    let identities = world.sizes.identities;
-    let user = (identities > 0).then(|| values::person(number % identities).1);
-    let at = Timestamp::from_millisecond(at).unwrap_or_default();
-    let values = [
-        json!(format!("00000000-0000-4000-8000-{number:012x}")),
-        json!(agent.as_ref().map(|agent| world.organization_id(agent))),
-        values::at(at),
-        json!(agent.map(|agent| agent.hostname())),
-        json!(user),
-        json!(["logon", "logoff", "file_create", "process_start"][number % 4]),
-        json!(format!("made-up log line {number}")),
-    ];
-    COLUMNS.map(str::to_owned).into_iter().zip(values).collect()
+/// The lines of a range, as far as the log is known.
+fn in_range(start: Timestamp, end: Timestamp, known: i64) -> std::ops::Range<i64> {
+    // Upwards: a line of the second in which the range begins may be before it.
+    let begins = start.as_second() + i64::from(start.subsec_nanosecond() > 0);
+    let first =
+        (begins - FIRST).div_euclid(PACE) + i64::from((begins - FIRST).rem_euclid(PACE) > 0);
+    let last = (end.as_second().min(known) - FIRST).div_euclid(PACE);
+    first.max(0)..last + 1
 }
 
-/// The commands of a query.
-fn commands(text: &str) -> Result<Vec<Command>, String> {
-    let mut pieces = outside_quotes(text, "|").into_iter();
-    let from = pieces.next().unwrap_or_default();
-    let from: Vec<_> = from.split_whitespace().collect();
-    if !matches!(&*from, [from, "logs"] if from.eq_ignore_ascii_case("from")) {
-        return Err("a query begins with FROM logs".to_owned());
-    }
-    let mut columns = COLUMNS.map(str::to_owned).to_vec();
-    let mut commands = Vec::new();
-    for piece in pieces {
-        let command = Command::read(piece.trim(), &columns)?;
-        match &command {
-            Command::Keep(kept) => columns.clone_from(kept),
-            Command::Drop(dropped) => columns.retain(|column| !dropped.contains(column)),
-            _ => {}
+/// A column of a line.
+fn column(world: &World, number: i64, name: &str) -> Value {
+    let agents = world.sizes.agents;
+    let agent = || (agents > 0).then(|| world.agent_facts(number as usize % agents));
+    let identities = world.sizes.identities;
+    match name {
+        "uuid" => json!(format!("00000000-0000-4000-8000-{number:012x}")),
+        "organization_id" => json!(agent().map(|agent| world.organization_id(&agent))),
+        TIME => {
+            let at = Timestamp::from_second(FIRST + number * PACE);
+            values::at(at.unwrap_or_default())
         }
-        commands.push(command);
+        "host.name" => json!(agent().map(|agent| agent.hostname())),
+        "user.name" if identities == 0 => Value::Null,
+        "user.name" => json!(values::person(number as usize % identities).1),
+        "event.action" => {
+            let actions = ["logon", "logoff", "file_create", "process_start"];
+            json!(actions[number as usize % actions.len()])
+        }
+        _ => json!(format!("made-up log line {number}")),
     }
-    if !commands
-        .iter()
-        .any(|command| matches!(command, Command::Keep(_)))
-    {
-        columns.retain(|column| WITHOUT_KEEP.contains(&&**column));
-        commands.push(Command::Keep(columns));
+}
+
+impl Plan {
+    fn read(text: &str) -> Result<Self, String> {
+        let mut pieces = outside_quotes(text, "|").into_iter();
+        let from = pieces.next().unwrap_or_default();
+        let from: Vec<_> = from.split_whitespace().collect();
+        if !matches!(&*from, [from, "logs"] if from.eq_ignore_ascii_case("from")) {
+            return Err("a query begins with FROM logs".to_owned());
+        }
+        let mut columns = COLUMNS.map(str::to_owned).to_vec();
+        let (mut commands, mut named, mut limited) = (Vec::new(), false, false);
+        for piece in pieces {
+            let piece = piece.trim();
+            let (name, rest) = piece.split_once(char::is_whitespace).unwrap_or((piece, ""));
+            match &*name.to_ascii_uppercase() {
+                "KEEP" => {
+                    columns = matching(rest, &columns)?;
+                    named = true;
+                }
+                "DROP" => {
+                    let dropped = matching(rest, &columns)?;
+                    columns.retain(|column| !dropped.contains(column));
+                }
+                name => {
+                    let command = Command::read(name, rest, &columns)?;
+                    limited |= matches!(command, Command::Limit(_));
+                    commands.push(command);
+                }
+            }
+        }
+        if !named {
+            columns.retain(|column| WITHOUT_KEEP.contains(&&**column));
+        }
+        if !limited {
+            commands.push(Command::Limit(ROWS));
+        }
+        Ok(Self { commands, columns })
     }
-    Ok(commands)
+
+    /// The lines that are found, in order. They are looked at one by one and no further than
+    /// they are asked for, since the log is long.
+    fn carry_out<'l>(
+        &'l self,
+        world: &'l World,
+        range: std::ops::Range<i64>,
+    ) -> Result<Lines<'l>, Refusal> {
+        // What the log is sorted by before any of it is cut off. By time it need not be: it is
+        // in that order, either way round, and no two lines have the same time.
+        let limited = |command: &Command| matches!(command, Command::Limit(_));
+        let before = self.commands.iter().position(limited).unwrap_or_default();
+        let mut sorts = self.commands[..before]
+            .iter()
+            .filter_map(|command| match command {
+                Command::Sort(by) => Some(&by[0]),
+                _ => None,
+            });
+        let by_time = sorts.next_back().filter(|(name, _)| name == TIME);
+        let mut lines: Lines = match by_time {
+            Some((_, true)) => Box::new(range.rev()),
+            _ => Box::new(range),
+        };
+        for (place, command) in self.commands.iter().enumerate() {
+            lines = match command {
+                Command::Limit(limit) => Box::new(lines.take(*limit)),
+                Command::Where(equal) => Box::new(lines.filter(|line| {
+                    let mut equal = equal.iter();
+                    equal.all(|(name, value)| plain(&column(world, *line, name)) == *value)
+                })),
+                Command::Sort(_) if by_time.is_some() && place < before => lines,
+                Command::Sort(by) => Box::new(sorted(world, lines, by)?.into_iter()),
+            };
+        }
+        Ok(lines)
+    }
+}
+
+/// Lines in another order, those that are equal in the one they had.
+fn sorted(world: &World, lines: Lines, by: &[(String, bool)]) -> Result<Vec<i64>, Refusal> {
+    let keys = |line: i64| {
+        let keys = by.iter().map(|(name, _)| plain(&column(world, line, name)));
+        (keys.collect::<Vec<_>>(), line)
+    };
+    let mut sortable: Vec<_> = lines.take(SORTABLE + 1).map(keys).collect();
+    if sortable.len() > SORTABLE {
+        let why = format!("more than {SORTABLE} rows to sort are too much for the simulator");
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, why);
+    }
+    sortable.sort_by(|(one, _), (other, _)| {
+        let orders = one.iter().zip(other).zip(by);
+        let orders = orders.map(|((one, other), (_, descending))| {
+            let order = one.cmp(other);
+            if *descending { order.reverse() } else { order }
+        });
+        orders.fold(Ordering::Equal, Ordering::then)
+    });
+    Ok(sortable.into_iter().map(|(_, line)| line).collect())
 }
 
 impl Command {
     /// A command on rows that have these columns.
-    fn read(text: &str, columns: &[String]) -> Result<Self, String> {
-        let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    fn read(name: &str, rest: &str, columns: &[String]) -> Result<Self, String> {
         let column = |name: &str| match columns.iter().find(|column| *column == name.trim()) {
             Some(column) => Ok(column.clone()),
             None => {
@@ -156,9 +254,7 @@ impl Command {
                 ))
             }
         };
-        match &*name.to_ascii_uppercase() {
-            "KEEP" => Ok(Self::Keep(matching(rest, columns)?)),
-            "DROP" => Ok(Self::Drop(matching(rest, columns)?)),
+        match name {
             "LIMIT" => match rest.trim().parse() {
                 Ok(limit) => Ok(Self::Limit(limit)),
                 Err(_) => Err(format!("LIMIT takes a number, not {rest:?}")),
@@ -192,30 +288,6 @@ impl Command {
             }
             "" => Err("a command is missing between two bars".to_owned()),
             other => Err(format!("the simulator does not carry out {other}")),
-        }
-    }
-
-    fn apply(&self, rows: &mut Vec<Log>) {
-        match self {
-            Self::Keep(kept) => rows
-                .iter_mut()
-                .for_each(|row| row.retain(|column, _| kept.contains(column))),
-            Self::Drop(dropped) => rows
-                .iter_mut()
-                .for_each(|row| row.retain(|column, _| !dropped.contains(column))),
-            Self::Limit(limit) => rows.truncate(*limit),
-            Self::Where(equal) => rows.retain(|row| {
-                equal.iter().all(|(column, value)| {
-                    row.get(column).is_some_and(|found| plain(found) == *value)
-                })
-            }),
-            Self::Sort(by) => rows.sort_by(|one, other| {
-                let orders = by.iter().map(|(column, descending)| {
-                    let order = plain(&one[column]).cmp(&plain(&other[column]));
-                    if *descending { order.reverse() } else { order }
-                });
-                orders.fold(Ordering::Equal, Ordering::then)
-            }),
         }
     }
 }
@@ -277,8 +349,9 @@ fn outside_quotes<'t>(text: &'t str, separator: &str) -> Vec<&'t str> {
     pieces
 }
 
-fn open_token(token: &str, asked: &str) -> Option<usize> {
+/// Where a page begins, and up to when the log was known on the first one.
+fn open_token(token: &str, asked: &str) -> Option<(usize, i64)> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-    let (for_query, first): (String, usize) = serde_json::from_slice(&bytes).ok()?;
-    (for_query == asked).then_some(first)
+    let (for_query, first, known): (String, usize, i64) = serde_json::from_slice(&bytes).ok()?;
+    (for_query == asked).then_some((first, known))
 }
