@@ -4,9 +4,8 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
-use axum::http::Response;
-use axum::http::header::CONTENT_LENGTH;
+use hyper::Response;
+use hyper::header::CONTENT_LENGTH;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -14,6 +13,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::body::Body;
 use crate::server::Api;
 
 /// How a connection ends before its time.
@@ -74,9 +74,9 @@ async fn connection(stream: TcpStream, api: Arc<Api>) {
 
 /// The head of an answer, and half of the body that it promises. Not by the HTTP library,
 /// which sends nothing of an answer that it cannot finish.
-pub(crate) async fn half(response: Response<Body>) -> Broken {
+pub(crate) fn half(response: Response<Body>) -> Broken {
     let (head, body) = response.into_parts();
-    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let (Body::Whole(body) | Body::Trickle { left: body, .. }) = body;
     let mut bytes = format!("HTTP/1.1 {}\r\n", head.status).into_bytes();
     let length = body.len().into();
     let headers = head.headers.iter().chain([(&CONTENT_LENGTH, &length)]);

@@ -12,11 +12,10 @@
 //!
 //! None of it needs a key or counts against the quota.
 
-use axum::body::Body;
-use axum::http::{Method, Response, StatusCode, header};
-use axum::response::IntoResponse as _;
+use hyper::{Method, Response, StatusCode};
 use serde_json::json;
 
+use crate::body::{Body, empty, json as answer_json, typed};
 use crate::document;
 use crate::faults::Fault;
 use crate::refusal::Refusal;
@@ -33,8 +32,7 @@ pub(crate) fn owns(path: &str) -> bool {
 }
 
 pub(crate) fn answer(api: &Api, method: &Method, path: &str, body: &[u8]) -> Response<Body> {
-    let json_text =
-        |text: &'static str| ([(header::CONTENT_TYPE, "application/json")], text).into_response();
+    let json_text = |text: &'static str| typed(StatusCode::OK, "application/json", text);
     match (method.as_str(), path) {
         ("GET", "/swagger_doc.json") => json_text(document::CONTRACT),
         ("GET", "/v1/webhooks_doc.json") => json_text(document::WEBHOOKS),
@@ -46,14 +44,14 @@ pub(crate) fn answer(api: &Api, method: &Method, path: &str, body: &[u8]) -> Res
                 "arrivals": arrivals.total, "refused": arrivals.refused, "writes": writes,
                 "answered": api.answered(),
             });
-            axum::Json(statistics).into_response()
+            answer_json(StatusCode::OK, &statistics)
         }
-        ("GET", "/_simulator/writes") => axum::Json(api.writes()).into_response(),
-        ("GET", "/_simulator/faults") => axum::Json(api.faults.waiting()).into_response(),
+        ("GET", "/_simulator/writes") => answer_json(StatusCode::OK, &api.writes()),
+        ("GET", "/_simulator/faults") => answer_json(StatusCode::OK, &api.faults.waiting()),
         ("POST", "/_simulator/faults") => match String::from_utf8_lossy(body).parse::<Fault>() {
             Ok(fault) => {
                 api.faults.add(fault);
-                StatusCode::NO_CONTENT.into_response()
+                empty(StatusCode::NO_CONTENT)
             }
             Err(error) => {
                 let why = format!("not a fault: {error}");
@@ -62,11 +60,13 @@ pub(crate) fn answer(api: &Api, method: &Method, path: &str, body: &[u8]) -> Res
         },
         ("DELETE", "/_simulator/faults") => {
             api.faults.clear();
-            StatusCode::NO_CONTENT.into_response()
+            empty(StatusCode::NO_CONTENT)
         }
-        _ => {
-            let why = format!("the simulator has no {method} {path}");
-            Refusal::new(StatusCode::NOT_FOUND, why).into_response()
-        }
+        _ => unknown(method, path),
     }
+}
+
+fn unknown(method: &Method, path: &str) -> Response<Body> {
+    let why = format!("the simulator has no {method} {path}");
+    Refusal::new(StatusCode::NOT_FOUND, why).into_response()
 }

@@ -1,12 +1,12 @@
 //! The operations of the document: their paths, parameters, bodies and answers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use axum::http::{Method, StatusCode};
-use jsonschema::Validator;
-use serde_json::{Value, json};
+use hyper::{Method, StatusCode};
+use serde_json::{Map, Value, json};
 
+use crate::schema::{Place, referred};
 use crate::values::Plans;
 
 /// What the operations are read from.
@@ -19,10 +19,14 @@ const ACCOUNT_PREFIX: &str = "/v1/accounts/{account_id}/";
 
 /// The document that the simulator serves.
 pub(crate) struct Document {
+    /// As it is written.
+    pub(crate) value: Value,
     pub(crate) plans: Plans,
     pub(crate) operations: Vec<Operation>,
     /// Every list that stands alone, by its path: the component of its items.
     pub(crate) lists: BTreeMap<String, String>,
+    /// What a row has when it is asked for alone and its list does not tell, by list.
+    pub(crate) more: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// One operation, or its mirror for a managed account.
@@ -41,7 +45,8 @@ pub(crate) struct Operation {
     pub(crate) success: StatusCode,
     pub(crate) answer: Answer,
     pub(crate) parameters: Vec<Parameter>,
-    pub(crate) body: Option<Body>,
+    /// The schema of the JSON body that it takes.
+    pub(crate) body: Option<Value>,
     statuses: Vec<u16>,
 }
 
@@ -71,11 +76,6 @@ pub(crate) enum Kind {
     OneOf(Vec<String>),
 }
 
-/// A JSON body that an operation takes.
-pub(crate) struct Body {
-    pub(crate) validator: Validator,
-}
-
 /// A request's path, matched.
 pub(crate) struct Match<'a> {
     pub(crate) operation: &'a Operation,
@@ -93,11 +93,23 @@ pub(crate) enum Found<'a> {
 }
 
 impl Document {
-    pub(crate) fn read() -> Self {
-        let value: Value = serde_json::from_str(DOCUMENT).expect("the committed document is JSON");
+    /// The committed one; read once, however many simulators there are.
+    pub(crate) fn committed() -> &'static Arc<Self> {
+        static COMMITTED: LazyLock<Arc<Document>> = LazyLock::new(|| {
+            let value = serde_json::from_str(DOCUMENT).expect("the committed document is JSON");
+            Arc::new(Document::read(value))
+        });
+        &COMMITTED
+    }
+
+    pub(crate) fn read(value: Value) -> Self {
         let mut operations = Vec::new();
         for (path, item) in value["paths"].as_object().into_iter().flatten() {
             for (method, operation) in item.as_object().into_iter().flatten() {
+                // What else stands at a path is for all of its operations.
+                if operation["operationId"].is_null() {
+                    continue;
+                }
                 operations.push(Operation::read(&value, path, method, operation, false));
                 if operation["x-huntress-account-scope"] == true {
                     operations.push(Operation::read(&value, path, method, operation, true));
@@ -106,20 +118,47 @@ impl Document {
         }
         // Literal segments before parameters.
         operations.sort_by_key(|operation| operation.path.matches('{').count());
-        let lists = operations.iter().filter(|operation| {
-            operation.method == Method::GET
-                && !operation.path.contains('{')
-                && matches!(operation.answer, Answer::Page { .. } | Answer::List { .. })
-        });
+        let lists = operations
+            .iter()
+            .filter(|operation| operation.is_list() && !operation.path.contains('{'));
         let lists = lists.filter_map(|operation| {
             let component = operation.answer.component()?;
             Some((operation.path.clone(), component.to_owned()))
         });
-        Self {
+        let mut document = Self {
             lists: lists.collect(),
+            more: BTreeMap::new(),
             operations,
             plans: Plans::of(&value),
+            value,
+        };
+        for (list, component) in &document.lists {
+            let properties = |component| document.properties(component).into_iter().flatten();
+            let listed = |name: &&String| properties(component).any(|(listed, _)| listed == *name);
+            let whole = properties(document.whole(list).unwrap_or(component));
+            let more = whole.map(|(name, _)| name).filter(|name| !listed(name));
+            let more: BTreeSet<String> = more.cloned().collect();
+            if !more.is_empty() {
+                document.more.insert(list.clone(), more);
+            }
         }
+        document
+    }
+
+    /// The properties of a component.
+    pub(crate) fn properties(&self, component: &str) -> Option<&Map<String, Value>> {
+        self.value["components"]["schemas"][component]["properties"].as_object()
+    }
+
+    /// The component of one row of a list when it is asked for alone, which may have more
+    /// than the list tells.
+    pub(crate) fn whole(&self, list: &str) -> Option<&str> {
+        let mut alone = self.operations.iter().filter(|operation| {
+            operation.method == Method::GET
+                && operation.collection() == list
+                && !operation.is_list()
+        });
+        alone.find_map(|operation| operation.answer.component())
     }
 
     pub(crate) fn find(&self, method: &Method, path: &str) -> Found<'_> {
@@ -153,10 +192,15 @@ impl Operation {
             .collect();
         let success = statuses.iter().copied().find(|status| *status < 300);
         let success = success.unwrap_or(200);
-        let response = &operation["responses"][success.to_string()];
-        let parameters = operation["parameters"].as_array().into_iter().flatten();
-        let parameters = parameters.filter(|parameter| parameter["in"] == "query");
-        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let response = followed(document, &operation["responses"][success.to_string()]);
+        let shared = document["paths"][path]["parameters"].as_array();
+        let parameters = operation["parameters"].as_array().into_iter().chain(shared);
+        let parameters = parameters
+            .flatten()
+            .map(|parameter| followed(document, parameter))
+            .filter(|parameter| parameter["in"] == "query");
+        let body = followed(document, &operation["requestBody"]);
+        let body = &body["content"]["application/json"]["schema"];
         Self {
             id: operation["operationId"]
                 .as_str()
@@ -173,9 +217,15 @@ impl Operation {
             parameters: parameters
                 .map(|parameter| Parameter::read(document, parameter))
                 .collect(),
-            body: component(body).map(|name| Body::read(document, &name)),
+            body: body.is_object().then(|| body.clone()),
             statuses,
         }
+    }
+
+    /// Whether it answers the rows of a list.
+    pub(crate) fn is_list(&self) -> bool {
+        self.method == Method::GET
+            && matches!(self.answer, Answer::Page { .. } | Answer::List { .. })
     }
 
     /// `/v1/agents` for `/v1/agents/{id}`.
@@ -192,7 +242,8 @@ impl Operation {
         StatusCode::from_u16(*status.expect("at least one status")).expect("a status")
     }
 
-    fn matches(&self, path: &str) -> Option<Match<'_>> {
+    /// The ids in a path, where it is this operation's.
+    pub(crate) fn ids(&self, path: &str) -> Option<Vec<i64>> {
         let mut segments = path.split('/');
         let mut ids = Vec::new();
         for pattern in &self.segments {
@@ -203,9 +254,11 @@ impl Operation {
                 return None;
             }
         }
-        if segments.next().is_some() {
-            return None;
-        }
+        segments.next().is_none().then_some(ids)
+    }
+
+    fn matches(&self, path: &str) -> Option<Match<'_>> {
+        let mut ids = self.ids(path)?;
         let account_id = self.scoped.then(|| ids.remove(0));
         Some(Match {
             operation: self,
@@ -218,18 +271,21 @@ impl Operation {
 impl Answer {
     fn read(document: &Value, response: &Value) -> Self {
         let schema = &response["content"]["application/json"]["schema"];
-        let Some(name) = component(schema) else {
+        let place = Place::of(document, schema);
+        let Some(name) = place.component else {
             return Self::Nothing;
         };
-        let schema = &document["components"]["schemas"][&name];
-        let envelope = &schema["x-huntress-envelope"];
+        let envelope = &place.schema["x-huntress-envelope"];
         let Some(key) = envelope["items"].as_str().or(envelope["key"].as_str()) else {
-            return Self::Bare { component: name };
+            let component = name.to_owned();
+            return Self::Bare { component };
         };
-        let held = &schema["properties"][key];
-        let component = component(held).or_else(|| component(&held["items"]));
+        let mut held = Place::of(document, &place.schema["properties"][key]);
+        if let Some(items) = held.schema.get("items") {
+            held = Place::of(document, items);
+        }
         // Rows of a query have no component of their own.
-        let component = component.unwrap_or_default();
+        let component = held.component.unwrap_or_default().to_owned();
         let key = key.to_owned();
         match envelope["kind"].as_str() {
             Some("page") => Self::Page { key, component },
@@ -259,23 +315,26 @@ impl Answer {
 
 impl Parameter {
     fn read(document: &Value, parameter: &Value) -> Self {
-        let schema = &parameter["schema"];
-        let list = schema["type"] == "array";
+        let place = Place::of(document, &parameter["schema"]);
+        let items = place.schema.get("items");
+        let list = place.schema["type"] == "array" || items.is_some();
+        let one = items.map_or(place, |items| Place::of(document, items));
         Self {
             name: parameter["name"].as_str().unwrap_or_default().to_owned(),
-            kind: Kind::read(document, if list { &schema["items"] } else { schema }),
-            comma_separated: list && parameter["explode"] == false,
+            kind: Kind::read(one),
+            comma_separated: list && parameter["explode"] == false
+                || place.schema["x-huntress-comma-separated"] == true,
         }
     }
 }
 
 impl Kind {
-    fn read(document: &Value, schema: &Value) -> Self {
-        if let Some(name) = component(schema) {
-            let values = document["components"]["schemas"][&name]["enum"].as_array();
-            let values = values.into_iter().flatten().filter_map(Value::as_str);
+    fn read(place: Place) -> Self {
+        if let Some(values) = place.values() {
+            let values = values.iter().filter_map(Value::as_str);
             return Self::OneOf(values.map(str::to_owned).collect());
         }
+        let schema = place.schema;
         match schema["type"].as_str() {
             Some("boolean") => Self::Boolean,
             Some("integer") => Self::Integer {
@@ -303,66 +362,132 @@ impl Kind {
     }
 }
 
-impl Body {
-    fn read(document: &Value, component: &str) -> Self {
-        let schema = json!({
-            "$ref": format!("#/components/schemas/{component}"),
-            "components": json_schema(&document["components"]),
-        });
-        let validator = jsonschema::options()
-            .should_validate_formats(true)
-            .build(&schema)
-            .expect("the document's schemas are sound");
-        Self { validator }
-    }
-}
-
-/// `nullable` and the integer formats of OpenAPI 3.0 as JSON Schema says them.
-fn json_schema(schema: &Value) -> Value {
-    match schema {
-        Value::Array(items) => items.iter().map(json_schema).collect(),
-        Value::Object(fields) => {
-            let fields = fields
-                .iter()
-                .map(|(key, value)| (key.clone(), json_schema(value)));
-            let mut schema = Value::Object(fields.collect());
-            let range = match schema["format"].as_str() {
-                Some("int32") => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
-                Some("int64") => Some((i64::MIN, i64::MAX)),
-                _ => None,
-            };
-            if let Some((minimum, maximum)) = range {
-                for (key, bound) in [("minimum", minimum), ("maximum", maximum)] {
-                    if schema.get(key).is_none() {
-                        schema[key] = json!(bound);
-                    }
-                }
-            }
-            if schema["nullable"] == true {
-                return json!({"anyOf": [{"type": "null"}, schema]});
-            }
-            schema
-        }
-        other => other.clone(),
-    }
-}
-
 /// The names of all operations.
 pub(crate) fn operation_ids() -> &'static BTreeSet<String> {
     static IDS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-        let document: Value = serde_json::from_str(DOCUMENT).expect("the document is JSON");
-        let paths = document["paths"].as_object().into_iter().flatten();
-        let operations = paths.flat_map(|(_, item)| item.as_object().into_iter().flatten());
-        let ids = operations.filter_map(|(_, operation)| operation["operationId"].as_str());
-        ids.map(str::to_owned).collect()
+        let operations = Document::committed().operations.iter();
+        operations.map(|operation| operation.id.clone()).collect()
     });
     &IDS
 }
 
-/// The component that a `$ref`, bare or in a single-entry `allOf`, names.
-pub(crate) fn component(schema: &Value) -> Option<String> {
-    let reference = schema["$ref"]
-        .as_str()
-        .or(schema["allOf"][0]["$ref"].as_str())?;
-    Some(reference.strip_prefix("#/components/schemas/")?.to_owned())
+/// What stands at a place, or what the reference there names.
+fn followed<'d>(document: &'d Value, at: &'d Value) -> &'d Value {
+    match at["$ref"].as_str() {
+        Some(reference) => referred(document, reference),
+        None => at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Parameters, bodies and answers that lead elsewhere, as a document may have them.
+    fn document() -> Document {
+        let severity = json!({"$ref": "#/components/schemas/Severity"});
+        let some = json!({"allOf": [severity], "x-huntress-values": ["low", "high"]});
+        let query =
+            |name: &str, schema: Value| json!({"in": "query", "name": name, "schema": schema});
+        let mut severities = query("severities", json!({"type": "array", "items": some}));
+        severities["explode"] = json!(false);
+        Document::read(json!({
+            "paths": {"/v1/things": {
+                "description": "not an operation",
+                "parameters": [query("shared", json!({"type": "boolean"}))],
+                "get": {
+                    "operationId": "list_things",
+                    "parameters": [
+                        {"$ref": "#/components/parameters/Limit"},
+                        query("id", json!({"$ref": "#/components/schemas/ThingId"})),
+                        query("severity", some.clone()),
+                        severities,
+                        query("both", json!({"type": "array", "items": severity})),
+                    ],
+                    "responses": {"200": {"$ref": "#/components/responses/Things"}},
+                },
+                "post": {
+                    "operationId": "create_thing",
+                    "requestBody": {"$ref": "#/components/requestBodies/Thing"},
+                    "responses": {"201": {"description": "made"}},
+                },
+            }},
+            "components": {
+                "parameters": {"Limit": query("limit", json!({"type": "integer", "maximum": 500}))},
+                "requestBodies": {"Thing": {
+                    "content": {"application/json": {"schema": {"type": "object"}}},
+                }},
+                "responses": {"Things": {"content": {"application/json": {
+                    "schema": {"allOf": [{"$ref": "#/components/schemas/ThingPage"}]},
+                }}}},
+                "schemas": {
+                    "Severity": {"type": "string", "enum": ["low", "medium", "high"]},
+                    "ThingId": {"type": "integer", "format": "int64", "x-huntress-id": true},
+                    "ThingList": {"type": "array", "items": {"$ref": "#/components/schemas/Thing"}},
+                    "ThingPage": {
+                        "x-huntress-envelope": {"items": "things", "kind": "page"},
+                        "properties": {"things": {"$ref": "#/components/schemas/ThingList"}},
+                    },
+                    "Thing": {"properties": {
+                        "id": {"$ref": "#/components/schemas/ThingId"},
+                        "other_id": {"allOf": [{"$ref": "#/components/schemas/ThingId"}]},
+                        "severity": some,
+                        "severities": {"type": "array", "items": some},
+                    }},
+                },
+            },
+        }))
+    }
+
+    #[test]
+    fn what_a_parameter_may_be_is_found_wherever_it_stands() {
+        let document = document();
+        let operation = &document.operations[0];
+        let parameter = |name: &str| {
+            let mut all = operation.parameters.iter();
+            all.find(|parameter| parameter.name == name).unwrap()
+        };
+        for (name, value, fits) in [
+            ("shared", "true", true),
+            ("shared", "yes", false),
+            ("limit", "500", true),
+            ("limit", "501", false),
+            ("id", "7", true),
+            ("id", "seven", false),
+            ("severity", "high", true),
+            ("severity", "medium", false),
+            ("severities", "low", true),
+            ("severities", "medium", false),
+            ("both", "medium", true),
+            ("both", "none", false),
+        ] {
+            let checked = parameter(name).kind.check(value);
+            assert_eq!(checked.is_ok(), fits, "{name}={value}: {checked:?}");
+        }
+        let with_commas = operation
+            .parameters
+            .iter()
+            .filter(|one| one.comma_separated);
+        assert_eq!(with_commas.count(), 1);
+        assert!(parameter("severities").comma_separated);
+        assert!(document.operations[1].body.is_some());
+        assert_eq!(document.operations.len(), 2);
+    }
+
+    #[test]
+    fn a_list_is_made_of_what_its_references_lead_to() {
+        let document = document();
+        assert_eq!(document.lists["/v1/things"], "Thing");
+        for seed in 0..50 {
+            let thing = crate::values::Values::new(&document.plans, seed).object("Thing");
+            assert!(
+                thing["id"].is_i64() && thing["other_id"].is_i64(),
+                "{thing}"
+            );
+            let listed = thing["severities"].as_array().unwrap().iter();
+            for severity in listed.chain([&thing["severity"]]) {
+                assert!(severity == "low" || severity == "high", "{thing}");
+            }
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::http::HeaderValue;
+use hyper::header::HeaderValue;
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 

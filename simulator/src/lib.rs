@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod body;
 mod connection;
 mod control;
 mod document;
@@ -12,6 +13,7 @@ mod reading;
 mod refusal;
 mod relations;
 mod scan;
+mod schema;
 mod server;
 mod siem;
 mod spoil;

@@ -1,8 +1,8 @@
 //! Reads: filters, order and pages of lists, and single resources.
 
-use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use crate::document::{Answer, Match, Operation, Parameter};

@@ -1,8 +1,9 @@
 //! Answers that are not a success.
 
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
+
+use crate::body::{self, Body};
 
 /// An error status with a body that says why.
 #[derive(Debug)]
@@ -24,7 +25,10 @@ impl Refusal {
     pub(crate) fn of_fields(status: StatusCode, errors: &[(String, String)]) -> Self {
         let message = errors
             .iter()
-            .map(|(field, why)| format!("{field}: {why}"))
+            .map(|(field, why)| match &**field {
+                "" => why.clone(),
+                field => format!("{field}: {why}"),
+            })
             .collect::<Vec<_>>()
             .join("; ");
         let errors: Vec<_> = errors
@@ -36,15 +40,13 @@ impl Refusal {
             body: json!({"message": message, "errors": errors}),
         }
     }
+
+    pub(crate) fn into_response(self) -> Response<Body> {
+        body::json(self.status, &self.body)
+    }
 }
 
 /// Refuses with a message.
 pub(crate) fn refuse<T>(status: StatusCode, message: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(status, message))
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        (self.status, axum::Json(self.body)).into_response()
-    }
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
-use axum::http::header::{ALLOW, AUTHORIZATION, HeaderValue, RETRY_AFTER};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
-use axum::response::IntoResponse as _;
-use hyper::body::Incoming;
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::{ALLOW, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use serde_json::Value;
 
+use crate::body::{self, Body};
 use crate::connection::{Broken, half};
 use crate::control;
 use crate::document::{Answer, Document, Found, Match};
@@ -45,7 +45,7 @@ impl Api {
     pub(crate) fn new(options: Options) -> Self {
         let sizes = options.sizes;
         Self {
-            document: Arc::new(Document::read()),
+            document: Arc::clone(Document::committed()),
             sizes,
             keys: Keys::new(sizes.accounts),
             worlds: Mutex::default(),
@@ -75,7 +75,7 @@ impl Api {
     ) -> Result<Response<Body>, Broken> {
         let start = Instant::now();
         let (head, body) = request.into_parts();
-        let response = self.answer(&head, Body::new(body)).await;
+        let response = self.answer(&head, body).await;
         if self.options.verbose {
             let status = response.as_ref().map(Response::status);
             let status = status.map_or("broken".to_owned(), |status| status.as_str().to_owned());
@@ -85,7 +85,7 @@ impl Api {
         response
     }
 
-    async fn answer(&self, head: &Parts, body: Body) -> Result<Response<Body>, Broken> {
+    async fn answer(&self, head: &Parts, body: Incoming) -> Result<Response<Body>, Broken> {
         if control::owns(head.uri.path()) {
             let body = whole(body).await;
             let response =
@@ -107,7 +107,7 @@ impl Api {
         };
         self.tell_quota(&mut response, remaining.unwrap_or(0));
         match response.extensions_mut().remove::<Truncated>() {
-            Some(Truncated) => Err(half(response).await),
+            Some(Truncated) => Err(half(response)),
             None => Ok(response),
         }
     }
@@ -192,7 +192,7 @@ impl Api {
         let status = StatusCode::TOO_MANY_REQUESTS;
         let mut response = match &self.options.quota_body {
             None => Refusal::new(status, "Rate limit exceeded").into_response(),
-            Some(body) => (status, body.clone()).into_response(),
+            Some(text) => body::typed(status, "text/plain; charset=utf-8", text.clone()),
         };
         self.tell_quota(&mut response, 0);
         // Whole seconds, so never too few.
@@ -278,7 +278,7 @@ impl Api {
         if is_query && !self.options.siem {
             return refuse(StatusCode::NOT_FOUND, "SIEM queries are not available");
         }
-        let mut body = writing::body(operation, bytes)?;
+        let mut body = writing::body(&self.document, operation, bytes)?;
         if is_query {
             if body["page_token"] == reading::ENDLESS {
                 body["page_token"] = Value::Null;
@@ -311,14 +311,13 @@ impl Api {
 }
 
 /// A body, unless it is too large, which its head may tell.
-async fn whole(body: Body) -> Result<Bytes, Refusal> {
-    let told = body.size_hint().lower();
-    let bytes = match usize::try_from(told) {
-        Ok(told) if told <= MAX_BODY => to_bytes(body, MAX_BODY).await.ok(),
-        _ => None,
-    };
+async fn whole(body: Incoming) -> Result<Bytes, Refusal> {
     let too_large = || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
-    bytes.ok_or_else(too_large)
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_large());
+    }
+    let read = Limited::new(body, MAX_BODY).collect().await;
+    read.map(|read| read.to_bytes()).map_err(|_| too_large())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

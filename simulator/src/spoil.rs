@@ -1,17 +1,15 @@
 //! What faults make of an answer.
 
-use std::convert::Infallible;
 use std::io::Write as _;
 use std::mem;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION};
-use axum::http::{Response, StatusCode};
-use axum::response::IntoResponse as _;
-use futures_util::stream;
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION};
+use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::body::{self, Body};
 use crate::connection::Broken;
 use crate::document::{Answer, Operation};
 use crate::faults::{FaultKind, Faults, LastPage};
@@ -38,10 +36,13 @@ pub(crate) fn instead(fault: &FaultKind) -> Option<Result<Response<Body>, Broken
         FaultKind::HtmlPage(status) => {
             let status = StatusCode::from_u16(*status).ok()?;
             let page = "<html><head><title>Bad Gateway</title></head><body></body></html>";
-            Ok((status, [(CONTENT_TYPE, "text/html")], page).into_response())
+            Ok(body::typed(status, "text/html", page))
         }
         FaultKind::Redirect(url) => {
-            Ok((StatusCode::FOUND, [(LOCATION, url.clone())]).into_response())
+            let mut response = body::empty(StatusCode::FOUND);
+            let url = HeaderValue::from_str(url).ok()?;
+            response.headers_mut().insert(LOCATION, url);
+            Ok(response)
         }
         _ => return None,
     })
@@ -60,7 +61,7 @@ pub(crate) fn success(
         return Err(Broken::Reset);
     }
     let Some(mut body) = body else {
-        return Ok(status.into_response());
+        return Ok(body::empty(status));
     };
     let of_bytes = strike_one(|kind| {
         matches!(
@@ -103,22 +104,24 @@ pub(crate) fn success(
             _ => false,
         });
     }
-    let mut response = (status, [(CONTENT_TYPE, content_type)]).into_response();
-    *response.body_mut() = match of_bytes {
-        Some(FaultKind::EmptyBody) => Body::empty(),
-        Some(FaultKind::InvalidJson) => Body::from(format!("{{{body}")),
+    let mut response = body::empty(status);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let body = match of_bytes {
+        Some(FaultKind::EmptyBody) => Body::Whole(Bytes::new()),
+        Some(FaultKind::InvalidJson) => Body::Whole(format!("{{{body}").into()),
         Some(FaultKind::GzipBomb(size)) => {
-            let gzipped = HeaderValue::from_static("gzip");
-            response.headers_mut().insert(CONTENT_ENCODING, gzipped);
-            Body::from(gzip(body.as_bytes(), size))
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            Body::Whole(gzip(body.as_bytes(), size).into())
         }
-        Some(FaultKind::Trickle(pause)) => trickle(body, Duration::from_millis(pause)),
+        Some(FaultKind::Trickle(pause)) => Body::trickle(body, Duration::from_millis(pause)),
         Some(FaultKind::TruncatedBody) => {
             response.extensions_mut().insert(Truncated);
-            Body::from(body)
+            Body::Whole(body.into())
         }
-        _ => Body::from(body),
+        _ => Body::Whole(body.into()),
     };
+    *response.body_mut() = body;
     Ok(response)
 }
 
@@ -159,7 +162,7 @@ fn paginate(page: &mut Value, fault: &FaultKind) -> bool {
             LastPage::NoPagination => {
                 return page
                     .as_object_mut()
-                    .is_some_and(|page| page.shift_remove("pagination").is_some());
+                    .is_some_and(|page| page.remove("pagination").is_some());
             }
         },
         _ => return false,
@@ -205,18 +208,4 @@ fn gzip(body: &[u8], padding: usize) -> Vec<u8> {
     }
     write(body);
     encoder.finish().expect("a Vec takes all")
-}
-
-fn trickle(body: String, pause: Duration) -> Body {
-    let pieces: Vec<Bytes> = body
-        .as_bytes()
-        .chunks(64)
-        .map(Bytes::copy_from_slice)
-        .collect();
-    let pieces = stream::unfold(pieces.into_iter(), move |mut pieces| async move {
-        let piece = pieces.next()?;
-        tokio::time::sleep(pause).await;
-        Some((Ok::<_, Infallible>(piece), pieces))
-    });
-    Body::from_stream(pieces)
 }

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use jiff::{Timestamp, Unit};
 use serde_json::Value;
 
-use crate::document::component;
+use crate::schema::Place;
 
 /// Formats into a `String`, which cannot fail.
 macro_rules! put {
@@ -86,7 +86,7 @@ impl Plans {
                 let maker = match field.as_str() {
                     "created_at" => Maker::Created,
                     "updated_at" => Maker::Updated,
-                    _ => Maker::of(schemas, field, property),
+                    _ => Maker::of(document, field, property),
                 };
                 Field {
                     name: field.clone(),
@@ -100,27 +100,26 @@ impl Plans {
 }
 
 impl Maker {
-    fn of(schemas: &Value, field: &str, schema: &Value) -> Self {
-        if let Some(name) = component(schema) {
-            let schema = &schemas[&name];
-            if let Some(values) = schema["enum"].as_array() {
-                return Self::OneOf(values.iter().map(Value::to_string).collect());
-            }
-            return match schema["oneOf"].as_array() {
-                Some(one_of) => Self::of(schemas, field, &one_of[0]),
-                None => Self::Object(name),
-            };
+    fn of(document: &Value, field: &str, schema: &Value) -> Self {
+        let place = Place::of(document, schema);
+        if let Some(values) = place.values() {
+            return Self::OneOf(values.iter().map(Value::to_string).collect());
         }
-        match schema["type"].as_str() {
-            Some("boolean") => Self::Boolean,
-            Some("integer") => Self::Integer,
-            Some("number") => Self::Number,
-            Some("array") => {
+        let schema = place.schema;
+        if let Some([first, ..]) = schema["oneOf"].as_array().map(Vec::as_slice) {
+            return Self::of(document, field, first);
+        }
+        match (place.component, schema["type"].as_str()) {
+            (Some(name), _) if schema["properties"].is_object() => Self::Object(name.to_owned()),
+            (_, Some("boolean")) => Self::Boolean,
+            (_, Some("integer")) => Self::Integer,
+            (_, Some("number")) => Self::Number,
+            (_, Some("array")) => {
                 let singular = field.trim_end_matches('s');
-                let item = Self::of(schemas, singular, &schema["items"]);
+                let item = Self::of(document, singular, &schema["items"]);
                 Self::List(singular.to_owned(), Box::new(item))
             }
-            Some("object") => Self::Map {
+            (_, Some("object")) => Self::Map {
                 of_numbers: schema["additionalProperties"]["type"] == "integer",
             },
             _ if schema["format"] == "date-time" => Self::Moment,

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use hyper::StatusCode;
 use jiff::Timestamp;
-use jsonschema::error::ValidationErrorKind;
 use serde_json::{Value, json};
 
-use crate::document::{Match, Operation};
+use crate::document::{Document, Match, Operation};
 use crate::lives::{standing, terms};
 use crate::refusal::{Refusal, refuse};
 use crate::relations::{UNWANTED_ACCESS, applied_to, match_on, sign_in_from};
+use crate::schema::{Wrong, check};
 use crate::values;
 use crate::world::{
     ACCOUNTS, AGENTS, ESCALATIONS, IDENTITIES, INCIDENTS, MEMBERSHIPS, ORGANIZATIONS, REMEDIATIONS,
@@ -20,7 +20,11 @@ use crate::world::{
 type Answer = Result<Value, Refusal>;
 
 /// The body of a request, checked against the document's schema.
-pub(crate) fn body(operation: &Operation, bytes: &[u8]) -> Result<Value, Refusal> {
+pub(crate) fn body(
+    document: &Document,
+    operation: &Operation,
+    bytes: &[u8],
+) -> Result<Value, Refusal> {
     let Some(expected) = &operation.body else {
         return Ok(Value::Null);
     };
@@ -29,18 +33,8 @@ pub(crate) fn body(operation: &Operation, bytes: &[u8]) -> Result<Value, Refusal
         Ok(body) => body,
         Err(error) => return refuse(malformed, format!("the body is not JSON: {error}")),
     };
-    let errors: Vec<(String, String)> = expected
-        .validator
-        .iter_errors(&body)
-        .map(|error| {
-            let mut field = error.instance_path().to_string().replace('/', ".");
-            if let ValidationErrorKind::Required { property } = error.kind() {
-                field = format!("{field}.{}", property.as_str().unwrap_or_default());
-            }
-            let field = field.trim_start_matches('.').to_owned();
-            (field, error.to_string())
-        })
-        .collect();
+    let mut errors = Wrong::new();
+    check(&document.value, expected, &body, "", &mut errors);
     if errors.is_empty() {
         return Ok(body);
     }
