@@ -11,7 +11,7 @@ use huntress_simulator::{Fault, FaultKind, RetryAfter, Simulator};
 use serde_json::Value;
 
 async fn simulated() -> (Simulator, Client) {
-    let builder = Simulator::builder().quota(1_000_000, Duration::from_millis(1));
+    let builder = Simulator::builder().no_quota().strict_parameters(true);
     let simulator = builder.start().await.unwrap();
     let credentials = simulator.credentials();
     let client = Client::builder()

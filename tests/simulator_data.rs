@@ -25,7 +25,7 @@ impl Api {
     }
 
     async fn of(builder: SimulatorBuilder) -> Self {
-        let builder = builder.quota(1_000_000, Duration::from_millis(1));
+        let builder = builder.no_quota().strict_parameters(true);
         let http = support::http_client();
         Self {
             simulator: builder.start().await.unwrap(),

@@ -3,7 +3,20 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::document::Operation;
+use crate::world::MEMBERSHIPS;
+
 /// What the simulator accepts as HTTP Basic authentication.
+///
+/// Of [`Credentials::pair`] the client's own credentials are made, so that neither crate
+/// needs the other:
+///
+/// ```text
+/// let client = huntress::Client::builder()
+///     .base_url(simulator.base_url())
+///     .credentials(simulator.credentials().pair())
+///     .build()?;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Credentials {
@@ -11,6 +24,13 @@ pub struct Credentials {
     pub key: String,
     /// The API secret, its password.
     pub secret: String,
+}
+
+impl Credentials {
+    /// Key and secret, in this order.
+    pub fn pair(&self) -> (&str, &str) {
+        (&self.key, &self.secret)
+    }
 }
 
 /// The account of the reseller itself.
@@ -25,7 +45,7 @@ pub(crate) enum Key {
     Reseller,
     /// Everything in its own account, the reseller's.
     Account,
-    /// To read that.
+    /// To read that, but for its memberships.
     ReadOnly,
     /// Everything in an account that the reseller manages.
     Other,
@@ -38,8 +58,19 @@ impl Key {
         self == Self::Reseller
     }
 
-    pub(crate) fn may_write(self) -> bool {
-        self != Self::ReadOnly
+    /// Whether it may carry an operation out, whoever's account that is for; or why not.
+    pub(crate) fn may(self, operation: &Operation) -> Result<(), &'static str> {
+        if self != Self::ReadOnly {
+            return Ok(());
+        }
+        if !operation.reads {
+            return Err("this key may only read");
+        }
+        // As seen live: other reads of the same key were answered.
+        if operation.path.starts_with(MEMBERSHIPS) {
+            return Err("this key may not read memberships");
+        }
+        Ok(())
     }
 
     /// The account it belongs to, which its requests are counted for.

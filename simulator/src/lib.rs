@@ -60,13 +60,14 @@ pub struct SimulatorBuilder {
 struct Options {
     seed: u64,
     sizes: Sizes,
-    limit: Limit,
+    limit: Option<Limit>,
     retry_after: RetryAfter,
     quota_headers: bool,
     quota_body: Option<String>,
     siem: bool,
     odd_shapes: f64,
     reaction: Duration,
+    strict_parameters: bool,
     faults: Vec<Fault>,
     verbose: bool,
 }
@@ -151,13 +152,14 @@ impl Simulator {
             options: Options {
                 seed: 1,
                 sizes: Sizes::default(),
-                limit: Limit::default(),
+                limit: Some(Limit::default()),
                 retry_after: RetryAfter::None,
                 quota_headers: false,
                 quota_body: None,
                 siem: true,
                 odd_shapes: 0.0,
                 reaction: Duration::from_secs(2),
+                strict_parameters: false,
                 faults: Vec::new(),
                 verbose: false,
             },
@@ -297,7 +299,22 @@ impl SimulatorBuilder {
 
     /// How many requests may be made in any window; 60 in 60 seconds by default.
     pub fn quota(mut self, requests: usize, window: Duration) -> Self {
-        self.options.limit = Limit { requests, window };
+        self.options.limit = Some(Limit { requests, window });
+        self
+    }
+
+    /// Lets any number of requests be made, for tests of something else. The client's own
+    /// limiter is not touched by this.
+    pub fn no_quota(mut self) -> Self {
+        self.options.limit = None;
+        self
+    }
+
+    /// Whether query parameters that the operation does not have are refused with 400. They
+    /// are ignored by default, as the API does, so that a filter with a typing error answers
+    /// everything: let your tests be strict.
+    pub fn strict_parameters(mut self, strict: bool) -> Self {
+        self.options.strict_parameters = strict;
         self
     }
 

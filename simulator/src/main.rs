@@ -20,9 +20,10 @@ use serde_json::{Deserializer, Value};
 ///   HUNTRESS_API_SECRET=hs_simulator
 ///
 /// Four keys are known: hk_simulator may do everything, also as a reseller; hk_account
-/// everything in the same account; hk_read_only may read that; hk_other may do everything
-/// in another account, the reseller's second, which has a quota of its own. Their secrets
-/// are named alike: hs_simulator, hs_account, hs_read_only, hs_other.
+/// everything in the same account; hk_read_only may read that, but for its memberships;
+/// hk_other may do everything in another account, the reseller's second, which has a quota
+/// of its own. Their secrets are named alike: hs_simulator, hs_account, hs_read_only,
+/// hs_other.
 ///
 /// Every option can be given in the environment, by the name that stands with it.
 ///
@@ -113,6 +114,9 @@ struct Arguments {
         default_value_t = 60
     )]
     quota: usize,
+    /// Allow any number of requests.
+    #[arg(long, env = "HUNTRESS_SIMULATOR_NO_QUOTA", value_parser = BoolishValueParser::new())]
+    no_quota: bool,
     /// The window of the quota, in milliseconds.
     #[arg(
         long,
@@ -149,6 +153,13 @@ struct Arguments {
         default_value_t = 2_000
     )]
     reaction: u64,
+    /// Refuse query parameters that an operation does not have; the API ignores them.
+    #[arg(
+        long,
+        env = "HUNTRESS_SIMULATOR_STRICT_PARAMETERS",
+        value_parser = BoolishValueParser::new()
+    )]
+    strict_parameters: bool,
     /// Something that goes wrong, in JSON, such as
     /// {"kind":{"status":503},"frequency":{"rate":0.1},"operations":["list_agents"]};
     /// can be given more than once, as a list, or each on a line of its own.
@@ -215,7 +226,11 @@ async fn main() -> io::Result<()> {
         .siem(!arguments.no_siem)
         .odd_shapes(arguments.odd_shapes)
         .reaction(Duration::from_millis(arguments.reaction))
+        .strict_parameters(arguments.strict_parameters)
         .verbose(arguments.verbose);
+    if arguments.no_quota {
+        builder = builder.no_quota();
+    }
     if let Some(body) = arguments.quota_body {
         builder = builder.quota_body(body);
     }

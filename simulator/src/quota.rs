@@ -1,7 +1,7 @@
 //! The account's request quota: an exact log of arrivals in a sliding window.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How many requests an account may make.
@@ -33,13 +33,14 @@ pub struct Arrivals {
 /// The quota of each account.
 #[derive(Debug)]
 pub(crate) struct Quota {
-    limit: Limit,
+    /// Where there is one.
+    limit: Option<Limit>,
     logs: Mutex<BTreeMap<i64, VecDeque<Instant>>>,
     arrivals: Mutex<Arrivals>,
 }
 
 impl Quota {
-    pub(crate) fn new(limit: Limit) -> Self {
+    pub(crate) fn new(limit: Option<Limit>) -> Self {
         Self {
             limit,
             logs: Mutex::default(),
@@ -47,10 +48,22 @@ impl Quota {
         }
     }
 
+    /// As if nothing had arrived yet.
+    pub(crate) fn reset(&self) {
+        self.logs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+        *self.lock_arrivals() = Arrivals::default();
+    }
+
     /// Counts a request of an account; how many more it may make, or, if this one is
     /// refused, when the next may come. A refused request takes nothing from the quota.
     pub(crate) fn arrive(&self, account_id: i64) -> Result<usize, Duration> {
-        let Limit { requests, window } = self.limit;
+        let Some(Limit { requests, window }) = self.limit else {
+            self.lock_arrivals().total += 1;
+            return Ok(usize::MAX);
+        };
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         let log = logs.entry(account_id).or_default();
         // Under the lock, so that the log is in order.
@@ -65,7 +78,7 @@ impl Quota {
         if allowed {
             log.push_back(now);
         }
-        let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut arrivals = self.lock_arrivals();
         arrivals.total += 1;
         arrivals.refused += usize::from(!allowed);
         if allowed {
@@ -76,7 +89,11 @@ impl Quota {
     }
 
     pub(crate) fn arrivals(&self) -> Arrivals {
-        *self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.lock_arrivals()
+    }
+
+    fn lock_arrivals(&self) -> MutexGuard<'_, Arrivals> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -87,10 +104,10 @@ mod tests {
     #[test]
     fn an_account_may_make_so_many_requests_in_a_window_and_others_do_not_count() {
         let window = Duration::from_millis(40);
-        let quota = Quota::new(Limit {
+        let quota = Quota::new(Some(Limit {
             requests: 2,
             window,
-        });
+        }));
         let first = Instant::now();
         assert_eq!(quota.arrive(1), Ok(1));
         assert_eq!(quota.arrive(2), Ok(1));

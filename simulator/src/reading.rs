@@ -68,11 +68,13 @@ fn wanted<'q>(query: &'q Query, parameter: &Parameter) -> Vec<&'q str> {
     }
 }
 
-/// Refuses parameters that are not what the document says, and those that it does not
-/// know: a filter with a typing error must not answer everything.
-pub(crate) fn check(operation: &Operation, query: &Query) -> Result<(), Refusal> {
+/// Refuses parameters that are not what the document says and, if asked to be strict, those
+/// that it does not know. The API takes no notice of these, and so a filter with a typing
+/// error answers everything.
+pub(crate) fn check(operation: &Operation, query: &Query, strict: bool) -> Result<(), Refusal> {
     let known = |name: &str| operation.parameters.iter().any(|known| known.name == name);
-    if let Some((name, _)) = query.iter().find(|(name, _)| !known(name)) {
+    let unknown = query.iter().find(|(name, _)| !known(name));
+    if let Some((name, _)) = unknown.filter(|_| strict) {
         let why = format!("{name} is not a parameter of {}", operation.id);
         return refuse(StatusCode::BAD_REQUEST, why);
     }

@@ -171,10 +171,9 @@ impl Api {
     }
 
     fn tell_quota(&self, response: &mut Response<Body>, remaining: usize) {
-        if self.options.quota_headers {
+        if let Some(limit) = self.options.limit.filter(|_| self.options.quota_headers) {
             let headers = response.headers_mut();
-            let limit = self.options.limit.requests;
-            headers.insert("x-huntress-api-call-limit", limit.into());
+            headers.insert("x-huntress-api-call-limit", limit.requests.into());
             headers.insert("x-huntress-api-call-remaining", remaining.into());
         }
     }
@@ -235,8 +234,8 @@ impl Api {
             let status = operation.documented(&[403, 401]);
             return refuse(status, "this needs the key of a reseller");
         }
-        if !operation.reads && !key.may_write() {
-            return refuse(StatusCode::FORBIDDEN, "this key may only read");
+        if let Err(why) = key.may(operation) {
+            return refuse(StatusCode::FORBIDDEN, why);
         }
         let mut worlds = lock(&self.worlds);
         let account_id = found.account_id.unwrap_or(key.account());
@@ -263,7 +262,7 @@ impl Api {
         let query: Query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect();
-        reading::check(operation, &query)?;
+        reading::check(operation, &query, self.options.strict_parameters)?;
         let odd = self.oddities();
         if operation.method == Method::GET {
             let mut body = reading::read(world, found, &query, odd)?;

@@ -116,6 +116,28 @@ fn faults_and_switches_come_from_the_environment() {
 }
 
 #[test]
+fn it_is_as_strict_and_as_generous_as_it_is_asked_to_be() {
+    for strict in [false, true] {
+        let mut command = program();
+        command.args(["--json", "--quota", "0"]);
+        if strict {
+            command.args(["--strict-parameters", "--no-quota"]);
+        } else {
+            command.env("HUNTRESS_SIMULATOR_NO_QUOTA", "1");
+        }
+        let (_running, line) = start(&mut command);
+        let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let answer = get(told["url"].as_str().unwrap(), "/v1/agents?since=2026", KEY);
+        let expected = if strict {
+            "HTTP/1.1 400"
+        } else {
+            "HTTP/1.1 200"
+        };
+        assert!(answer.starts_with(expected), "{answer}");
+    }
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_a_reason() {
     for (arguments, why) in [
         (

@@ -79,3 +79,27 @@ pub async fn post(simulator: &Simulator, path: &str, body: &str) -> Answer {
     let request = format!("POST {path}");
     receive(send(simulator, simulator.credentials(), &request, &length, body).await).await
 }
+
+/// The answer to a request of any method, with JSON or without a body.
+pub async fn request(simulator: &Simulator, request: &str, body: &str) -> Answer {
+    let length = format!("content-length: {}\r\n", body.len());
+    receive(send(simulator, simulator.credentials(), request, &length, body).await).await
+}
+
+/// All rows of a list, page by page.
+pub async fn rows(simulator: &Simulator, path: &str) -> Vec<Value> {
+    let and = if path.contains('?') { '&' } else { '?' };
+    let (mut rows, mut token) = (Vec::new(), String::new());
+    loop {
+        let page = get(simulator, &format!("{path}{and}limit=500{token}")).await;
+        assert_eq!(page.status(), 200, "{path}: {}", page.body);
+        let page = page.json();
+        let mut parts = page.as_object().unwrap().iter();
+        let (_, items) = parts.find(|(key, _)| *key != "pagination").unwrap();
+        rows.extend(items.as_array().unwrap().iter().cloned());
+        match page["pagination"]["next_page_token"].as_str() {
+            Some(next) => token = format!("&page_token={next}"),
+            None => return rows,
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! SIEM queries: the range, the order and the pages.
+
+#[allow(dead_code)] // each test file uses a part of it
+mod support;
+
+use huntress_simulator::Simulator;
+use serde_json::{Value, json};
+use support::post;
+
+async fn start() -> Simulator {
+    Simulator::builder().no_quota().start().await.unwrap()
+}
+
+async fn page(simulator: &Simulator, body: &Value) -> (u16, Value) {
+    let answer = post(simulator, "/v1/siem/query", &body.to_string()).await;
+    (answer.status(), answer.json())
+}
+
+/// The sizes of all pages, and their rows.
+async fn pages(
+    simulator: &Simulator,
+    esql: &str,
+    from: &str,
+    to: &str,
+) -> (Vec<usize>, Vec<Value>) {
+    let mut body = json!({"esql": esql, "range_start": from, "range_end": to});
+    let (mut sizes, mut rows) = (Vec::new(), Vec::new());
+    loop {
+        let (status, page) = page(simulator, &body).await;
+        assert_eq!(status, 200, "{page}");
+        let logs = page["logs"].as_array().unwrap();
+        sizes.push(logs.len());
+        rows.extend(logs.iter().cloned());
+        match page["pagination"].get("next_page_token") {
+            Some(token) => body["page_token"] = token.clone(),
+            None => return (sizes, rows),
+        }
+    }
+}
+
+fn times(rows: &[Value]) -> Vec<&str> {
+    rows.iter()
+        .map(|row| row["@timestamp"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_query_finds_the_lines_of_its_range_and_no_others() {
+    let simulator = start().await;
+    for (from, to, expected) in [
+        // Both ends are in it.
+        (
+            "2026-03-01T00:00:00Z",
+            "2026-03-01T00:03:00Z",
+            vec!["00:00:00", "00:01:30", "00:03:00"],
+        ),
+        (
+            "2026-03-01T00:00:00.001Z",
+            "2026-03-01T00:02:59.999Z",
+            vec!["00:01:30"],
+        ),
+        (
+            "2026-03-01T01:00:00+01:00",
+            "2026-03-01T01:01:00+01:00",
+            vec!["00:00:00"],
+        ),
+        ("2026-03-01T00:00:01Z", "2026-03-01T00:01:29Z", vec![]),
+        (
+            "2026-03-01T00:01:30Z",
+            "2026-03-01T00:01:30Z",
+            vec!["00:01:30"],
+        ),
+        ("1990-01-01T00:00:00Z", "1990-01-02T00:00:00Z", vec![]),
+        ("1990-01-01T00:00:00Z", "2025-12-31T23:59:59Z", vec![]),
+        // Nobody knows what will happen.
+        ("2999-01-01T00:00:00Z", "2999-01-02T00:00:00Z", vec![]),
+    ] {
+        let (_, rows) = pages(&simulator, "FROM logs | KEEP @timestamp", from, to).await;
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|at| format!("2026-03-01T{at}Z"))
+            .collect();
+        assert_eq!(times(&rows), expected, "{from} {to}");
+    }
+    let (_, rows) = pages(
+        &simulator,
+        "FROM logs | KEEP @timestamp | LIMIT 1",
+        "1990-01-01T00:00:00Z",
+        "2999-01-01T00:00:00Z",
+    )
+    .await;
+    assert_eq!(times(&rows), ["2026-01-01T00:00:00Z"]);
+    let backwards = json!({"esql": "FROM logs", "range_start": "2026-03-02T00:00:00Z",
+        "range_end": "2026-03-01T00:00:00Z"});
+    assert_eq!(page(&simulator, &backwards).await.0, 422);
+}
+
+#[tokio::test]
+async fn windows_that_meet_have_every_line_of_their_whole() {
+    let simulator = start().await;
+    let keep = "FROM logs | KEEP uuid, @timestamp | LIMIT 5000";
+    let (_, whole) = pages(
+        &simulator,
+        keep,
+        "2026-03-01T00:00:00Z",
+        "2026-03-02T00:00:00Z",
+    )
+    .await;
+    assert_eq!(whole.len(), 961);
+    let mut parts = Vec::new();
+    for hour in 0..24 {
+        let from = format!("2026-03-01T{hour:02}:00:00Z");
+        let to = format!("2026-03-01T{hour:02}:59:59Z");
+        parts.extend(pages(&simulator, keep, &from, &to).await.1);
+    }
+    assert_eq!(parts, whole[..960]);
+}
+
+#[tokio::test]
+async fn pages_in_any_order_have_every_row_once() {
+    let simulator = start().await;
+    let (from, to) = ("2026-03-01T00:00:00Z", "2026-03-01T10:00:00Z");
+    let natural = pages(&simulator, "FROM logs | KEEP *", from, to).await;
+    assert_eq!(natural.0, [200, 200, 1]);
+    assert!(times(&natural.1).is_sorted());
+    for (sort, by_time) in [
+        ("SORT @timestamp", true),
+        ("SORT @timestamp DESC", true),
+        ("SORT user.name | SORT @timestamp desc", true),
+        ("SORT user.name, @timestamp DESC", false),
+        ("SORT @timestamp DESC | SORT event.action", false),
+    ] {
+        let query = format!("FROM logs | KEEP * | {sort}");
+        let (sizes, mut rows) = pages(&simulator, &query, from, to).await;
+        assert_eq!(sizes, natural.0, "{sort}");
+        if by_time {
+            let mut times = times(&rows);
+            if sort.to_lowercase().ends_with("desc") {
+                times.reverse();
+            }
+            assert!(times.is_sorted(), "{sort}");
+        } else {
+            let column = sort
+                .rsplit("SORT ")
+                .next()
+                .unwrap()
+                .split(',')
+                .next()
+                .unwrap();
+            assert!(
+                rows.is_sorted_by_key(|row| row[column].to_string()),
+                "{sort}"
+            );
+            let groups = rows.chunk_by(|one, other| one[column] == other[column]);
+            let mut groups = groups.map(times);
+            assert!(groups.all(|times| times.iter().rev().is_sorted()), "{sort}");
+        }
+        rows.sort_by_key(|row| row["uuid"].to_string());
+        assert_eq!(rows, natural.1, "{sort}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_log_can_be_searched_and_limited_and_a_short_one_sorted() {
+    let simulator = start().await;
+    let all = ("2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z");
+    for (esql, expected) in [
+        ("FROM logs", 1_000),
+        ("FROM logs | LIMIT 1300", 1_300),
+        (
+            r#"FROM logs | WHERE message == "made-up log line 90000""#,
+            1,
+        ),
+        (
+            r#"FROM logs | WHERE event.action == "logon" | SORT @timestamp DESC | LIMIT 7"#,
+            7,
+        ),
+        ("FROM logs | LIMIT 300 | SORT user.name", 300),
+    ] {
+        let (_, rows) = pages(&simulator, esql, all.0, all.1).await;
+        assert_eq!(rows.len(), expected, "{esql}");
+    }
+    let too_much = json!({"esql": "FROM logs | SORT user.name", "range_start": all.0,
+        "range_end": all.1});
+    let (status, refused) = page(&simulator, &too_much).await;
+    assert_eq!(status, 413, "{refused}");
+    let newest = "FROM logs | KEEP @timestamp | SORT @timestamp DESC | LIMIT 1";
+    let (_, rows) = pages(&simulator, newest, all.0, "2026-05-01T00:00:00Z").await;
+    assert_eq!(times(&rows), ["2026-05-01T00:00:00Z"]);
+}
+
+#[tokio::test]
+async fn a_token_is_good_for_its_query_and_range_only() {
+    let simulator = start().await;
+    let mut body = json!({"esql": "FROM logs", "range_start": "2026-03-01T00:00:00Z",
+        "range_end": "2026-03-02T00:00:00Z"});
+    let (_, first) = page(&simulator, &body).await;
+    body["page_token"] = first["pagination"]["next_page_token"].clone();
+    assert_eq!(page(&simulator, &body).await.0, 200);
+    for (key, other) in [
+        ("esql", "FROM logs | LIMIT 5"),
+        ("range_start", "2026-03-01T00:00:01Z"),
+        ("range_end", "2026-03-02T00:00:01Z"),
+        ("page_token", "mangled"),
+    ] {
+        let mut other_body = body.clone();
+        other_body[key] = json!(other);
+        assert_eq!(page(&simulator, &other_body).await.0, 400, "{key}");
+    }
+}
