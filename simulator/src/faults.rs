@@ -198,12 +198,23 @@ struct State {
     random: fastrand::Rng,
 }
 
-impl Faults {
-    pub(crate) fn new(faults: Vec<Fault>, seed: u64) -> Self {
-        Self(Mutex::new(State {
+impl State {
+    fn new(faults: Vec<Fault>, seed: u64) -> Self {
+        Self {
             faults,
             random: fastrand::Rng::with_seed(seed),
-        }))
+        }
+    }
+}
+
+impl Faults {
+    pub(crate) fn new(faults: Vec<Fault>, seed: u64) -> Self {
+        Self(Mutex::new(State::new(faults, seed)))
+    }
+
+    /// As new.
+    pub(crate) fn reset(&self, faults: Vec<Fault>, seed: u64) {
+        *self.lock() = State::new(faults, seed);
     }
 
     pub(crate) fn add(&self, fault: Fault) {

@@ -12,6 +12,7 @@ mod quota;
 mod reading;
 mod refusal;
 mod relations;
+mod rows;
 mod scan;
 mod schema;
 mod server;
@@ -37,6 +38,7 @@ pub use keys::Credentials;
 use keys::Key;
 pub use quota::Arrivals;
 use quota::Limit;
+pub use rows::RowError;
 use server::Api;
 use world::{IDS, Sizes};
 
@@ -229,6 +231,71 @@ impl Simulator {
     /// Takes all faults away.
     pub fn clear_faults(&self) {
         self.api.faults.clear();
+    }
+
+    /// Puts a row into a list: a new one, or one in place of that with the same `id`. Only
+    /// what matters need be given; the rest is made up so that it agrees with that, and what
+    /// the row points to gives it names and places: an incident on an agent is in the agent's
+    /// organization. Lists, filters, orders, counts and single reads see it at once, and
+    /// [`Self::writes`] does not tell it.
+    ///
+    /// The list is named as the API does, without `/v1/`: `agents`,
+    /// `incident_reports/7/remediations`, and `accounts/2/agents` for another account than
+    /// the first. Without an `id` the row gets the next one that is free. `updated_at` is now
+    /// unless it is given.
+    ///
+    /// Returns the row as it can be read.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use huntress_simulator::Simulator;
+    /// use serde_json::json;
+    ///
+    /// let simulator = Simulator::start().await?;
+    /// let agent = simulator.put("agents", json!({"hostname": "DC-01"}))?;
+    /// let incident = json!({"agent_id": agent["id"], "severity": "critical", "status": "sent"});
+    /// let incident = simulator.put("incident_reports", incident)?;
+    /// assert_eq!(incident["organization_id"], agent["organization_id"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When there is no such list, account or parent, a field is none that the row has, a
+    /// value is not what the document says, or one would not be kept: what is counted, such
+    /// as the agents of an organization, follows from the rows that are counted.
+    pub fn put(&self, list: &str, row: Value) -> Result<Value, RowError> {
+        self.api
+            .rows(list, |list, world| list.put(world, None, &row))
+    }
+
+    /// Changes some fields of a row, which keeps the others; see [`Self::put`].
+    ///
+    /// Returns the row as it can be read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::put`], and when there is no such row.
+    pub fn change(&self, list: &str, id: i64, fields: Value) -> Result<Value, RowError> {
+        self.api
+            .rows(list, |list, world| list.change(world, id, &fields))
+    }
+
+    /// Removes a row, whatever points to it; see [`Self::put`].
+    ///
+    /// # Errors
+    ///
+    /// When there is no such list, or no such row.
+    pub fn remove(&self, list: &str, id: i64) -> Result<(), RowError> {
+        self.api.rows(list, |list, world| list.remove(world, id))
+    }
+
+    /// Makes everything as it was at the start: the data, the faults, the quota, and what
+    /// was recorded.
+    pub fn reset(&self) {
+        self.api.reset();
     }
 }
 

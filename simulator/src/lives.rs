@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::values::{self, DAY};
 
@@ -48,6 +48,36 @@ pub(crate) fn in_order(item: &mut Value) {
             fields.values_mut().for_each(in_order);
         }
         _ => {}
+    }
+}
+
+/// Moves the moments that were made up to where those that are given leave room for them.
+pub(crate) fn around(row: &mut Value, given: &Map<String, Value>) {
+    let moment = |value: &Value| value.as_str()?.parse::<Timestamp>().ok();
+    let known = |keys: &[&str]| {
+        let known = keys.iter().filter_map(|key| given.get(*key));
+        known
+            .filter_map(|value| Some((moment(value)?, value.clone())))
+            .collect::<Vec<_>>()
+    };
+    for life in LIVES {
+        for (place, key) in life.iter().enumerate() {
+            let Some(at) = row.get(*key).and_then(moment) else {
+                continue;
+            };
+            if given.contains_key(*key) {
+                continue;
+            }
+            let before = known(&life[..place]).into_iter().max_by_key(|(at, _)| *at);
+            let after = known(&life[place + 1..])
+                .into_iter()
+                .min_by_key(|(at, _)| *at);
+            if let Some((_, least)) = before.filter(|(least, _)| *least > at) {
+                row[*key] = least;
+            } else if let Some((_, most)) = after.filter(|(most, _)| *most < at) {
+                row[*key] = most;
+            }
+        }
     }
 }
 

@@ -29,7 +29,9 @@ use serde_json::{Deserializer, Value};
 ///
 /// Without a key, GET /_simulator tells what has arrived, GET /_simulator/writes which
 /// writes, POST /_simulator/faults lets something go wrong, DELETE /_simulator/faults no
-/// longer, GET /_simulator/faults tells what still may; /swagger_doc.json,
+/// longer, GET /_simulator/faults tells what still may; POST /_simulator/rows/agents puts a
+/// row, PATCH and DELETE /_simulator/rows/agents/7 change and remove one, DELETE
+/// /_simulator/state makes everything as it was at the start; /swagger_doc.json,
 /// /v1/webhooks_doc.json and /openapi.json are the documents.
 #[derive(Parser)]
 #[command(version, verbatim_doc_comment)]

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::lives::{YEAR, follow, in_order, patience, report, standing, terms};
-use crate::scan::{Row, Scan, everything};
+use crate::scan::{Filter, Row, Scan, everything};
 use crate::values::{self, COUNTRIES, DAY, VPNS, moment};
 use crate::world::{
     ACCOUNTS, AGENTS, AgentFacts, ESCALATIONS, IDENTITIES, INCIDENTS, MEMBERSHIPS, ORGANIZATIONS,
-    REMEDIATIONS, RULES, SUBSCRIPTIONS, World,
+    PLATFORM_ACTIONS, REMEDIATIONS, RULES, SIGNALS, SUBSCRIPTIONS, World,
 };
 
 const HOUR: i64 = 60 * 60;
@@ -31,6 +31,15 @@ struct IncidentFacts {
     status: &'static str,
     sent: i64,
     /// When it got its status.
+    settled: i64,
+}
+
+/// An incident report as it is now, as far as its remediations follow from it.
+struct Case {
+    /// The name of the host, where there is one.
+    host: Option<String>,
+    status: String,
+    sent: i64,
     settled: i64,
 }
 
@@ -55,9 +64,9 @@ impl World {
                 item["created_at"] = json!(moment(age * DAY));
             }
             INCIDENTS => organization = self.incident(item, number),
-            ESCALATIONS | "/v1/platform_actions" => self.escalation(item, list, number),
+            ESCALATIONS | PLATFORM_ACTIONS => self.escalation(item, number),
             IDENTITIES => self.identity(item, number),
-            "/v1/signals" => organization = self.signal(item, number),
+            SIGNALS => organization = self.signal(item, number),
             "/v1/external_ports" => port(item, number),
             "/v1/reports" => report(item, number),
             RULES => self.rule(item, number),
@@ -95,8 +104,7 @@ impl World {
     /// The same for an item of a list that belongs to one row.
     pub(crate) fn relate_below(&self, item: &mut Value, list: &str, parent: i64, number: usize) {
         if list == REMEDIATIONS {
-            let incident = self.number(INCIDENTS, &[], parent).unwrap_or_default();
-            self.remediation(item, &self.incident_facts(incident), number);
+            self.remediation(item, &self.case(parent), number);
         } else {
             // A line of a reseller's invoice.
             let account = self.managed_account(number);
@@ -145,14 +153,14 @@ impl World {
         row
     }
 
-    /// What only the resource on its own tells.
-    pub(crate) fn detail(&self, row: &mut Value) {
-        if row["entities"].is_object() {
-            let items = self.entities(row);
+    /// What only the resource on its own tells, where it is not known.
+    pub(crate) fn detail(&self, row: &mut Value, known: &Value) {
+        if row["entities"].is_object() && known["entities"].is_null() {
+            let items = self.entities(known);
             row["entities"] =
                 json!({"total_count": items.len(), "has_more": false, "items": items});
         }
-        if row["actual_usages"].is_object() {
+        if row["actual_usages"].is_object() && known["actual_usages"].is_null() {
             let billable = row["billable_identity_count"].clone();
             let total = row["microsoft_365_users_count"].clone();
             let agents = row["agents_count"].clone();
@@ -217,11 +225,6 @@ impl World {
                 *value = new.clone();
             }
         }
-    }
-
-    /// The identities of an organization.
-    fn identities_of(&self, organization: usize) -> impl Iterator<Item = usize> {
-        (organization..self.sizes.identities).step_by(self.sizes.organizations.max(1))
     }
 
     fn is_billable(&self, identity: usize) -> bool {
@@ -300,22 +303,47 @@ impl World {
                 (&ON_IDENTITIES, platforms[number / 4 % platforms.len()])
             }
         };
-        let (indicator, kind) = kinds[number % kinds.len()];
+        let (indicator, _) = kinds[number % kinds.len()];
         item["platform"] = json!(platform);
         item["indicator_types"] = json!([indicator]);
         item["indicator_counts"] = json!({ indicator: number % 3 + 1 });
-        let place = agent.map_or("an identity".to_owned(), |agent| agent.hostname());
-        let severity = item["severity"].as_str().unwrap_or_default().to_uppercase();
-        item["subject"] = json!(format!("{severity} - {kind} on {place}"));
-        for text in ["summary", "body"] {
-            item[text] = json!(format!("Made up: {kind} on {place}."));
-        }
+        let host = agent.map(|agent| agent.hostname());
+        tell(item, host.as_deref().unwrap_or("an identity"));
         self.organization_of_incident(number)
     }
 
+    /// An incident report, by its id.
+    fn case(&self, id: i64) -> Case {
+        let changed = self.changed(INCIDENTS, &[]);
+        if let Some(row) = changed.and_then(|rows| rows.get(&id)?.as_ref()) {
+            let ago = |key: &str| {
+                let at = row[key].as_str()?.parse::<Timestamp>().ok()?;
+                Some(values::NOW - at.as_second())
+            };
+            let agent = row["agent_id"].as_i64();
+            let agent = agent.and_then(|id| self.row(AGENTS, &[], id));
+            let host = agent.and_then(|agent| Some(agent["hostname"].as_str()?.to_owned()));
+            let sent = ago("sent_at").unwrap_or_default();
+            return Case {
+                host,
+                status: row["status"].as_str().unwrap_or_default().to_owned(),
+                sent,
+                settled: ago("status_updated_at").unwrap_or(sent),
+            };
+        }
+        let facts = self.incident_facts(self.number(INCIDENTS, &[], id).unwrap_or_default());
+        let agent = facts.agent.map(|agent| self.agent_facts(agent));
+        Case {
+            host: agent.map(|agent| agent.hostname()),
+            status: facts.status.to_owned(),
+            sent: facts.sent,
+            settled: facts.settled,
+        }
+    }
+
     /// Makes a remediation as far as its incident report has come.
-    fn remediation(&self, item: &mut Value, incident: &IncidentFacts, number: usize) {
-        let status = match incident.status {
+    fn remediation(&self, item: &mut Value, incident: &Case, number: usize) {
+        let status = match &*incident.status {
             "sent" => "unapproved",
             "auto_remediating" => "approved",
             "closed" if number % 7 == 6 => "failed",
@@ -329,8 +357,8 @@ impl World {
         item["approved_at"] = json!(approved.then(|| moment(incident.sent - step)));
         item["completed_at"] = json!(ended.then(|| moment(incident.settled + step)));
         item["approved_by"] = json!(approved.then(|| self.user(number % 3)));
-        let place = incident.agent.map(|agent| self.agent_facts(agent));
-        let place = place.map_or_else(|| values::person(number).1, |agent| agent.hostname());
+        let host = incident.host.clone();
+        let place = host.unwrap_or_else(|| values::person(number).1);
         (item["action"], item["parameters"]) = match item["type"].as_str() {
             Some("assisted") => (
                 json!("Delete file"),
@@ -349,7 +377,7 @@ impl World {
         };
         let items = self.scan(REMEDIATIONS, &[incident], &first, &everything());
         let items = items.into_iter().flatten().map(Row::into_value);
-        let total = self.size(REMEDIATIONS, &[incident]).unwrap_or_default();
+        let total = self.count_of(REMEDIATIONS, &[incident]);
         json!({
             "total_count": total,
             "has_more": total > 10,
@@ -357,9 +385,9 @@ impl World {
         })
     }
 
-    fn escalation(&self, item: &mut Value, list: &str, number: usize) {
+    fn escalation(&self, item: &mut Value, number: usize) {
         let (kind, subtype, subject) = ESCALATION_KINDS[number % ESCALATION_KINDS.len()];
-        let from = sign_in_from(subtype, self.id(list, &[], number));
+        let from = sign_in_from(subtype, item["id"].as_i64().unwrap_or_default());
         (item["type"], item["subtype"]) = (json!(kind), json!(subtype));
         item["subject"] = json!(format!("{subject}{}", from.unwrap_or_default()));
         let mut rng = self.rng("escalations", number as u64);
@@ -379,28 +407,38 @@ impl World {
 
     /// What an escalation is about: identities that signed in, or a host.
     pub(crate) fn entities(&self, escalation: &Value) -> Vec<Value> {
-        let id = escalation["organizations"][0]["id"].as_i64();
-        let number = id.and_then(|id| self.number(ORGANIZATIONS, &[], id));
-        let Some(number) = number.filter(|number| *number < self.sizes.organizations) else {
+        if let Some(items) = escalation["entities"]["items"].as_array() {
+            return items.clone();
+        }
+        let Some(organization) = escalation["organizations"][0]["id"].as_i64() else {
             return Vec::new();
         };
-        if escalation["type"] == UNWANTED_ACCESS {
-            let identities = self.identities_of(number).take(3);
-            let entity = |number| {
-                let id = self.id(IDENTITIES, &[], number);
-                let details = json!({"username": values::person(number).1});
-                json!({"id": id, "type": "Identity", "details": details})
-            };
-            return identities.map(entity).collect();
-        }
-        // The first agent of an organization has its number.
-        let agents = (number < self.sizes.agents).then_some(number);
-        let entity = |number| {
-            let facts = self.agent_facts(number);
-            let details = json!({"hostname": facts.hostname(), "platform": facts.platform});
-            json!({"id": self.id(AGENTS, &[], number), "type": "Agent", "details": details})
+        // Identities that signed in, or the host.
+        let (list, most) = match escalation["type"].as_str() {
+            Some(UNWANTED_ACCESS) => (IDENTITIES, 3),
+            _ => (AGENTS, 1),
         };
-        agents.map(entity).into_iter().collect()
+        let of = Filter {
+            agent: |agent: &AgentFacts| self.organization_id(agent) == organization,
+            agent_tells_all: false,
+            row: |row: &Value| {
+                let of = row
+                    .get("organization_id")
+                    .unwrap_or(&row["organization"]["id"]);
+                *of == organization
+            },
+        };
+        let rows = self.scan(list, &[], &Scan::oldest(most), &of);
+        let entity = |row: Value| {
+            if list == IDENTITIES {
+                let details = json!({"username": row["username"]});
+                return json!({"id": row["id"], "type": "Identity", "details": details});
+            }
+            let details = json!({"hostname": row["hostname"], "platform": row["platform"]});
+            json!({"id": row["id"], "type": "Agent", "details": details})
+        };
+        let rows = rows.into_iter().flatten().map(Row::into_value);
+        rows.map(entity).collect()
     }
 
     /// Makes a signal; returns the row number of its organization.
@@ -542,20 +580,39 @@ impl World {
         });
         let number = self.number(ORGANIZATIONS, &[], id).unwrap_or(usize::MAX);
         let made = |counts: &Vec<usize>| counts.get(number).copied().unwrap_or(0);
-        let gone = self
-            .changed(AGENTS, &[])
-            .into_iter()
-            .flatten()
-            .filter(|(agent, row)| {
-                let number = self.number(AGENTS, &[], **agent).unwrap_or(usize::MAX);
-                row.is_none()
-                    && number < self.sizes.agents
-                    && self.organization_id(&self.agent_facts(number)) == id
-            });
-        row["agents_count"] = json!(made(&counts.agents) - gone.count());
-        row["incident_reports_count"] = json!(made(&counts.incidents));
-        row["microsoft_365_users_count"] = json!(made(&counts.identities));
-        row["billable_identity_count"] = json!(made(&counts.billable));
+        let made_here = number < self.sizes.organizations;
+        // What was changed counts as it is, and not as it was made.
+        let now = |list: &str, made: usize, was: &dyn Fn(usize) -> bool, is: fn(&Value) -> bool| {
+            let size = self.size(list, &[]).unwrap_or_default();
+            let changes = self.changed(list, &[]).into_iter().flatten();
+            changes.fold(made, |count, (row_id, row)| {
+                let number = self
+                    .number(list, &[], *row_id)
+                    .filter(|number| *number < size);
+                let here = |row: &&Value| {
+                    let of = row
+                        .get("organization_id")
+                        .unwrap_or(&row["organization"]["id"]);
+                    *of == id && is(row)
+                };
+                let was = made_here && number.is_some_and(was);
+                let is = row.as_ref().filter(here).is_some();
+                count + usize::from(is) - usize::from(was)
+            })
+        };
+        let agent = |agent| self.organization_id(&self.agent_facts(agent)) == id;
+        let incident = |incident| self.organization_of_incident(incident) == number;
+        let identity = |identity| self.organization_of(identity) == number;
+        let billable = |one| identity(one) && self.is_billable(one);
+        let any = |_: &Value| true;
+        let billed = |row: &Value| row["billable"] == true;
+        row["agents_count"] = json!(now(AGENTS, made(&counts.agents), &agent, any));
+        row["incident_reports_count"] =
+            json!(now(INCIDENTS, made(&counts.incidents), &incident, any));
+        row["microsoft_365_users_count"] =
+            json!(now(IDENTITIES, made(&counts.identities), &identity, any));
+        row["billable_identity_count"] =
+            json!(now(IDENTITIES, made(&counts.billable), &billable, billed));
     }
 
     /// The organization of an agent's facts.
@@ -616,6 +673,19 @@ pub(crate) fn reference(row: &Value) -> Value {
 
 fn key(name: &str) -> String {
     name.to_lowercase().replace(' ', "-")
+}
+
+/// Says what an incident report is about, and where it is.
+pub(crate) fn tell(item: &mut Value, place: &str) {
+    let indicator = item["indicator_types"][0].as_str();
+    let mut known = ON_AGENTS.iter().chain(&ON_IDENTITIES);
+    let kind = known.find(|(known, _)| Some(*known) == indicator);
+    let kind = kind.map_or("Suspicious activity", |(_, kind)| kind);
+    let severity = item["severity"].as_str().unwrap_or_default().to_uppercase();
+    item["subject"] = json!(format!("{severity} - {kind} on {place}"));
+    for text in ["summary", "body"] {
+        item[text] = json!(format!("Made up: {kind} on {place}."));
+    }
 }
 
 /// What an access rule applies to.

@@ -21,6 +21,7 @@ use crate::oddities::Oddities;
 use crate::quota::Quota;
 use crate::reading::{self, Query};
 use crate::refusal::{Refusal, refuse};
+use crate::rows::{List, RowError};
 use crate::spoil::{self, Truncated};
 use crate::world::{ACCOUNTS, Sizes, World};
 use crate::{Answered, Options, RetryAfter, Write, siem, writing};
@@ -55,6 +56,52 @@ impl Api {
             answered: Mutex::default(),
             options,
         }
+    }
+
+    /// As it was at its start: the data, the faults, the quota, and what was recorded.
+    pub(crate) fn reset(&self) {
+        lock(&self.worlds).clear();
+        lock(&self.writes).clear();
+        lock(&self.answered).clear();
+        self.quota.reset();
+        self.faults
+            .reset(self.options.faults.clone(), self.options.seed);
+    }
+
+    /// Does something with the rows of a list, as the API has it without `/v1/`.
+    pub(crate) fn rows<T>(
+        &self,
+        kind: &str,
+        with: impl FnOnce(&List, &mut World) -> Result<T, RowError>,
+    ) -> Result<T, RowError> {
+        let list = List::named(&self.document, kind)?;
+        let mut worlds = lock(&self.worlds);
+        match self.world(&mut worlds, list.account) {
+            Some(world) => with(&list, world),
+            None => Err(RowError::not_found(format!(
+                "there is no account {}",
+                list.account
+            ))),
+        }
+    }
+
+    /// The data of an account, where there is such an account.
+    fn world<'w>(&self, worlds: &'w mut BTreeMap<i64, World>, id: i64) -> Option<&'w mut World> {
+        let new = |id| {
+            let document = Arc::clone(&self.document);
+            World::new(document, id, self.options.seed, self.sizes)
+        };
+        let home = worlds.entry(HOME).or_insert_with(|| new(HOME));
+        if home.row(ACCOUNTS, &[], id).is_none() && id != HOME {
+            return None;
+        }
+        let accounts = home.changed(ACCOUNTS, &[]).cloned();
+        let world = worlds.entry(id).or_insert_with(|| new(id));
+        // What the reseller has made of an account, the account sees too.
+        if let Some(accounts) = accounts {
+            world.know(ACCOUNTS, accounts);
+        }
+        Some(world)
     }
 
     pub(crate) fn writes(&self) -> Vec<Write> {
@@ -239,26 +286,9 @@ impl Api {
         }
         let mut worlds = lock(&self.worlds);
         let account_id = found.account_id.unwrap_or(key.account());
-        let world = |id| {
-            World::new(
-                Arc::clone(&self.document),
-                id,
-                self.options.seed,
-                self.sizes,
-            )
-        };
-        let home = worlds.entry(HOME).or_insert_with(|| world(HOME));
-        if home.row(ACCOUNTS, &[], account_id).is_none() && account_id != HOME {
+        let Some(world) = self.world(&mut worlds, account_id) else {
             return refuse(StatusCode::NOT_FOUND, "Account not found");
-        }
-        let accounts = home.changed(ACCOUNTS, &[]).cloned();
-        let world = worlds
-            .entry(account_id)
-            .or_insert_with(|| world(account_id));
-        // What the reseller has made of an account, the account sees too.
-        if let Some(accounts) = accounts {
-            world.know(ACCOUNTS, accounts);
-        }
+        };
         let query: Query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect();

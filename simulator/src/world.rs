@@ -25,6 +25,8 @@ pub(crate) const ACCOUNTS: &str = "/v1/accounts";
 pub(crate) const IDENTITIES: &str = "/v1/identities";
 pub(crate) const MEMBERSHIPS: &str = "/v1/memberships";
 pub(crate) const ESCALATIONS: &str = "/v1/escalations";
+pub(crate) const PLATFORM_ACTIONS: &str = "/v1/platform_actions";
+pub(crate) const SIGNALS: &str = "/v1/signals";
 pub(crate) const RULES: &str = "/v1/unwanted_access_rules";
 pub(crate) const SUBSCRIPTIONS: &str = "/v1/reseller/subscriptions";
 pub(crate) const REMEDIATIONS: &str = "/v1/incident_reports/{incident_report_id}/remediations";
@@ -177,10 +179,23 @@ impl World {
     }
 
     /// An id that no row of a list has or had.
-    pub(crate) fn next_id(&self, list: &str) -> i64 {
-        let made = self.id(list, &[], self.size(list, &[]).unwrap_or_default());
-        let changed = self.changed(list, &[]).and_then(|rows| rows.keys().last());
-        made.max(changed.map_or(0, |last| last + 1))
+    pub(crate) fn next_id(&self, list: &str, parents: &[i64]) -> i64 {
+        let size = self.size(list, parents).unwrap_or_default();
+        let changed = self.changed(list, parents);
+        let last = changed.and_then(|rows| rows.keys().last());
+        self.id(list, parents, size)
+            .max(last.map_or(0, |last| last + 1))
+    }
+
+    /// How many rows a list has.
+    pub(crate) fn count_of(&self, list: &str, parents: &[i64]) -> usize {
+        let size = self.size(list, parents).unwrap_or_default();
+        let changes = self.changed(list, parents).into_iter().flatten();
+        changes.fold(size, |count, (id, row)| {
+            let number = self.number(list, parents, *id);
+            let made = number.is_some_and(|number| number < size);
+            count + usize::from(row.is_some()) - usize::from(made)
+        })
     }
 
     /// A new object of a component, with plausible values.
@@ -254,7 +269,13 @@ impl World {
                 changes.get(&id).cloned().flatten()?
             };
             if (filter.row)(&row) {
-                rows.push(Row::Value(self.joined(list, row)));
+                let mut row = self.joined(list, row);
+                if let (Some(more), Some(fields)) =
+                    (self.document.more.get(list), row.as_object_mut())
+                {
+                    fields.retain(|field, _| !more.contains(field));
+                }
+                rows.push(Row::Value(row));
             }
         }
         Some(rows)
@@ -327,7 +348,7 @@ impl World {
                 INCIDENTS => self.sizes.incident_reports,
                 ACCOUNTS => self.sizes.accounts,
                 IDENTITIES => self.sizes.identities,
-                "/v1/signals" => self.sizes.signals,
+                SIGNALS => self.sizes.signals,
                 "/v1/known_vpns" => values::VPNS.len(),
                 _ => self.sizes.others,
             })
@@ -369,19 +390,26 @@ impl World {
 
     /// A row as it was made.
     fn made(&self, list: &str, parents: &[i64], number: usize) -> Value {
+        self.made_as(list, parents, number, self.id(list, parents, number))
+    }
+
+    /// A row as it is made of a number, with an id.
+    pub(crate) fn made_as(&self, list: &str, parents: &[i64], number: usize, id: i64) -> Value {
         let component = match self.document.lists.get(list) {
             Some(component) => component,
-            None => return self.made_below(list, parents, number),
+            None => return self.made_below(list, parents, number, id),
         };
         if list == AGENTS {
             let text = self.agent_text(number, &self.agent_facts(number));
-            return Row::Text(text).into_value();
+            let mut agent = Row::Text(text).into_value();
+            agent["id"] = json!(id);
+            return agent;
         }
         let seed = self.rng(list, number as u64).u64(..);
         let mut values = Values::new(&self.document.plans, seed);
         let mut item = values.object(component);
         if item.get("id").is_some() {
-            item["id"] = json!(self.id(list, parents, number));
+            item["id"] = json!(id);
         }
         self.relate(&mut item, list, number);
         item
@@ -430,11 +458,10 @@ impl World {
         out
     }
 
-    fn made_below(&self, list: &str, parents: &[i64], number: usize) -> Value {
+    fn made_below(&self, list: &str, parents: &[i64], number: usize, id: i64) -> Value {
         let operations = self.document.operations.iter();
         let mut listing = operations.filter(|operation| operation.path == list);
         let component = listing.find_map(|operation| operation.answer.component());
-        let id = self.id(list, parents, number);
         let mut item = self.new_object(component.unwrap_or_default(), id);
         let parent = parents.first().copied().unwrap_or_default();
         self.relate_below(&mut item, list, parent, number);
@@ -500,7 +527,7 @@ impl World {
                 whole[key] = value.clone();
             }
         }
-        self.detail(&mut whole);
+        self.detail(&mut whole, row);
         whole
     }
 }

@@ -113,7 +113,7 @@ fn take(world: &mut World, list: &str, id: i64) -> Answer {
 
 /// A new row of a list, with the fields of the body that it has.
 fn create(world: &World, list: &str, component: &str, body: &Value) -> Value {
-    let mut row = world.new_object(component, world.next_id(list));
+    let mut row = world.new_object(component, world.next_id(list, &[]));
     for key in ["created_at", "updated_at"] {
         if row.get(key).is_some() {
             row[key] = now();
@@ -215,7 +215,7 @@ fn create_organization(world: &mut World, body: &Value) -> Answer {
     check_organization(world, &row)?;
     keep(world, ORGANIZATIONS, row)?;
     // With its counts.
-    get(world, ORGANIZATIONS, world.next_id(ORGANIZATIONS) - 1)
+    get(world, ORGANIZATIONS, world.next_id(ORGANIZATIONS, &[]) - 1)
 }
 
 fn update_organization(world: &mut World, id: i64, body: &Value) -> Answer {
@@ -357,7 +357,7 @@ fn upgrade_subscription(world: &mut World, id: i64, body: &Value) -> Answer {
         return unprocessable("minimum must not be lower than it is");
     }
     let mut upgraded = row.clone();
-    upgraded["id"] = json!(world.next_id(SUBSCRIPTIONS));
+    upgraded["id"] = json!(world.next_id(SUBSCRIPTIONS, &[]));
     upgraded["minimum_usage"] = body["minimum"].clone();
     if body["on_renewal"] == true {
         upgraded["status"] = json!("approved");
@@ -474,7 +474,7 @@ fn exists(world: &World, rule: &Value) -> bool {
 }
 
 fn add_rule(world: &mut World, mut rule: Value) -> Answer {
-    rule["id"] = json!(world.next_id(RULES));
+    rule["id"] = json!(world.next_id(RULES, &[]));
     keep(world, RULES, rule)
 }
 
