@@ -1,8 +1,11 @@
 //! Reads: filters, order and pages of lists, and single resources.
 
+use std::cmp::Ordering;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::StatusCode;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::document::{Answer, Match, Operation, Parameter};
@@ -189,12 +192,12 @@ fn fits(row: &Value, filter: &str, wanted: &[&str]) -> bool {
     let name = filter.trim_end_matches("[]");
     let any = |values: &[&Value]| values.iter().any(|value| is_one_of(value, wanted));
     if let Some(field) = name.strip_suffix("_min") {
-        return bound(row, field).is_some_and(|at| at.as_str() >= wanted[0]);
+        return bound(row, field).is_some_and(|at| order(&at, wanted[0]).is_ge());
     }
     if let Some(field) = name.strip_suffix("_max") {
         // A date includes its whole day.
         return bound(row, field)
-            .is_some_and(|at| at.as_str() <= wanted[0] || at.starts_with(wanted[0]));
+            .is_some_and(|at| order(&at, wanted[0]).is_le() || at.starts_with(wanted[0]));
     }
     match name {
         "organization_id" if row["applied_to"].is_object() => {
@@ -240,6 +243,14 @@ fn identities_of(world: &World, escalation: &str) -> Vec<String> {
 fn bound(row: &Value, field: &str) -> Option<String> {
     let text = row[field].as_str()?;
     Some(text.split("...").next()?.to_owned())
+}
+
+/// The order of two moments, however they are spelled, or of dates.
+fn order(at: &str, wanted: &str) -> Ordering {
+    match (at.parse::<Timestamp>(), wanted.parse::<Timestamp>()) {
+        (Ok(at), Ok(wanted)) => at.cmp(&wanted),
+        _ => at.cmp(wanted),
+    }
 }
 
 fn is_one_of(value: &Value, wanted: &[&str]) -> bool {

@@ -119,8 +119,12 @@ pub(crate) fn check(
                 wrong.push((below(field, name), "is missing".to_owned()));
             }
         }
-        if let Some(one_of) = schema["x-huntress-exactly-one"].as_array() {
-            exactly_one(one_of, value, field, wrong);
+        for (key, least) in [("x-huntress-exactly-one", 1), ("x-huntress-at-most-one", 0)] {
+            if let Some(names) = schema[key].as_array()
+                && let Err(why) = one_of(names, least, value)
+            {
+                wrong.push((field.to_owned(), why));
+            }
         }
         for (name, value) in fields {
             let at = below(field, name);
@@ -289,16 +293,19 @@ fn is_moment(text: &str) -> bool {
         && format!("{date}T{clock}{}", zone.to_uppercase()).parse::<Timestamp>().is_ok()
 }
 
-fn exactly_one(one_of: &[Value], value: &Value, field: &str, wrong: &mut Wrong) {
-    let names: Vec<&str> = one_of.iter().filter_map(Value::as_str).collect();
+/// Whether one of some fields is given, or none where that may be.
+fn one_of(names: &[Value], least: usize, value: &Value) -> Result<(), String> {
+    let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
     let given = names.iter().filter(|name| !value[**name].is_null()).count();
-    let Some((last, others)) = names.split_last() else {
-        return;
-    };
-    if given != 1 {
-        let why = format!("exactly one of {} and {last} is needed", others.join(", "));
-        wrong.push((field.to_owned(), why));
+    if (least..=1).contains(&given) {
+        return Ok(());
     }
+    let (last, others) = names.split_last().ok_or("nothing is possible")?;
+    let names = format!("{} and {last}", others.join(", "));
+    Err(match least {
+        0 => format!("{names} exclude each other"),
+        _ => format!("exactly one of {names} is needed"),
+    })
 }
 
 #[cfg(test)]
@@ -392,6 +399,15 @@ mod tests {
                 }
                 if let Some(values) = schema.get("x-huntress-values").cloned() {
                     schema["enum"] = values;
+                }
+                if let Some(names) = schema.get("x-huntress-at-most-one").cloned() {
+                    let given = |name: &Value| {
+                        let not_null = json!({"not": {"type": "null"}});
+                        json!({"required": [name], "properties": {name.as_str().unwrap(): not_null}})
+                    };
+                    // Of two.
+                    let both: Vec<_> = names.as_array().unwrap().iter().map(given).collect();
+                    schema["not"] = json!({ "allOf": both });
                 }
                 if let Some(names) = schema.get("x-huntress-exactly-one").cloned() {
                     let names = names.as_array().unwrap().iter();
@@ -576,6 +592,7 @@ mod tests {
             "Body": {
                 "type": "object",
                 "x-huntress-exactly-one": ["agent_id", "vpn", "list"],
+                "x-huntress-at-most-one": ["severity", "note"],
                 "properties": {
                     "agent_id": {"$ref": "#/components/schemas/AgentId"},
                     "vpn": {"type": "string", "nullable": true},
@@ -624,6 +641,7 @@ mod tests {
             ),
             (json!({"agent_id": 7, "vpn": null}), None),
             (json!({"list": "low"}), None),
+            (json!({"list": "low", "note": "x"}), None),
             (json!({"list": "low, high"}), None),
             (
                 json!({"list": "low,medium"}),
@@ -639,6 +657,9 @@ mod tests {
             ),
         ] {
             for severity in [None, Some(json!("low")), Some(Value::Null)] {
+                if body.get("note").is_some() {
+                    continue;
+                }
                 if let Some(severity) = severity {
                     body["severity"] = severity;
                 }
@@ -651,6 +672,9 @@ mod tests {
                 assert!(fits && wrong.len() < 2, "{body}: {wrong:?}");
             }
         }
+        let both = json!({"agent_id": 7, "severity": "low", "note": "x"});
+        let why = "severity and note exclude each other";
+        assert_eq!(wrong(&document, &both), [(String::new(), why.to_owned())]);
         for (severity, list) in [("medium", "low"), ("low", "medium"), ("new", "low")] {
             let body = json!({"agent_id": 7, "severity": severity, "severities": [list]});
             assert_eq!(

@@ -128,3 +128,44 @@ async fn a_body_that_is_wrong_is_refused_with_its_fields() {
         201
     );
 }
+
+#[tokio::test]
+async fn a_bound_is_the_same_moment_however_it_is_spelled() {
+    let simulator = Simulator::builder().no_quota().start().await.unwrap();
+    let at = |row: &serde_json::Value| row["investigated_at"].as_str().unwrap().to_owned();
+    let signals = rows(&simulator, "/v1/signals").await;
+    let mut times: Vec<_> = signals.iter().map(at).collect();
+    times.sort();
+    // To the second, in UTC.
+    let middle = times[times.len() / 2].trim_end_matches('Z').to_owned();
+    let day = &middle[..10];
+    for (bound, expected) in [
+        (
+            format!("min={middle}Z"),
+            times.iter().filter(|at| ***at >= *middle).count(),
+        ),
+        (
+            format!("min={middle}.000Z"),
+            times.iter().filter(|at| ***at >= *middle).count(),
+        ),
+        (
+            format!("min={middle}.001Z"),
+            times.iter().filter(|at| at[..19] > *middle).count(),
+        ),
+        (
+            format!("max={middle}-00:00"),
+            times.iter().filter(|at| at[..19] <= *middle).count(),
+        ),
+        (
+            format!("max={day}"),
+            times.iter().filter(|at| at[..10] <= *day).count(),
+        ),
+        (
+            format!("min={day}"),
+            times.iter().filter(|at| at[..10] >= *day).count(),
+        ),
+    ] {
+        let path = format!("/v1/signals?investigated_at_{bound}");
+        assert_eq!(rows(&simulator, &path).await.len(), expected, "{bound}");
+    }
+}
