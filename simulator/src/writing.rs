@@ -535,6 +535,17 @@ fn resolve_escalation(world: &mut World, id: i64, body: &Value) -> Answer {
     let escalation = keep(world, ESCALATIONS, escalation)?;
     if method == "rule" {
         rule_on(world, &escalation, body)?;
+        // Third parties say so of the API: unless it is told not to.
+        if body["determination"] == "unauthorized" && body["revoke_and_disable_identities"] != false
+        {
+            for entity in world.entities(&escalation) {
+                let id = entity["id"].as_i64().unwrap_or_default();
+                if let Some(mut identity) = world.row(IDENTITIES, &[], id) {
+                    identity["enabled"] = json!(false);
+                    keep(world, IDENTITIES, identity)?;
+                }
+            }
+        }
     }
     let escalation = world.enriched("EscalationWithEntities", &escalation);
     Ok(json!({"escalation": escalation, "resolution_method": method}))
@@ -558,7 +569,11 @@ fn rule_on(world: &mut World, escalation: &Value, body: &Value) -> Result<(), Re
     };
     for target in targets {
         let target = applied_to(scope, &target);
-        let rule = new_rule(world, &body["determination"], category, from, &target);
+        let mut rule = new_rule(world, &body["determination"], category, from, &target);
+        if let Some(date) = body["expiration_date"].as_str() {
+            rule["expires_at"] = json!(format!("{date}T00:00:00Z"));
+            rule["status"] = json!(standing(&rule, Timestamp::now()));
+        }
         if !exists(world, &rule) {
             add_rule(world, rule)?;
         }

@@ -264,6 +264,43 @@ async fn what_is_pointed_to_gives_its_names() {
 }
 
 #[tokio::test]
+async fn a_verdict_of_unauthorized_disables_the_identities_unless_told_not_to() {
+    let simulator = start().await;
+    for (verdict, revoke, enabled) in [
+        ("unauthorized", None, false),
+        ("unauthorized", Some(true), false),
+        ("unauthorized", Some(false), true),
+        ("expected", None, true),
+    ] {
+        let organization = simulator.put("organizations", json!({})).unwrap();
+        let organization = json!({"id": organization["id"]});
+        let identity = json!({"organization": organization, "enabled": true});
+        let identity = simulator.put("identities", identity).unwrap();
+        let escalation = json!({"organizations": [organization], "subtype": "country",
+            "type": "unwanted_access", "status": "open"});
+        let escalation = simulator.put("escalations", escalation).unwrap();
+        let mut body = json!({"determination": verdict, "scope": "identity"});
+        body["expiration_date"] = json!("2099-12-31");
+        if let Some(revoke) = revoke {
+            body["revoke_and_disable_identities"] = json!(revoke);
+        }
+        let path = format!("/v1/escalations/{}/resolution", escalation["id"]);
+        let resolved = post(&simulator, &path, &body.to_string()).await;
+        assert_eq!(resolved.status(), 201, "{}", resolved.body);
+        let path = format!("/v1/identities/{}", identity["id"]);
+        let now = only(&simulator, &path).await["enabled"].clone();
+        assert_eq!(now, enabled, "{verdict} {revoke:?}");
+        let rules = format!("/v1/unwanted_access_rules?identity_id={}", identity["id"]);
+        let rule = &rows(&simulator, &rules).await[0];
+        assert_eq!(
+            (&rule["type"], &rule["status"]),
+            (&json!(verdict), &json!("active"))
+        );
+        assert_eq!(rule["expires_at"], "2099-12-31T00:00:00Z");
+    }
+}
+
+#[tokio::test]
 async fn counts_follow_rows_that_come_go_and_move() {
     let simulator = start().await;
     let organizations = ids(&rows(&simulator, "/v1/organizations").await);
