@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use jiff::civil::Date;
 use serde_json::Value;
 
-use crate::fetched::{self, Fetched};
+use crate::fetched::{self, Captured, Days, Fetched};
 use crate::source::Source;
 use crate::{contract, generate, json};
 
@@ -27,19 +27,29 @@ const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "
 /// Fetches both documents, writes their contracts into `spec`, then generates.
 ///
 /// Everything is read and checked, and the new `openapi.json` made, before the
-/// first file is replaced: bad input leaves the folder as it was. `date` is the day of a
-/// new contract; one that has not changed keeps its day.
+/// first file is replaced: bad input leaves the folder as it was. `today` is the day on
+/// which a new contract is taken over; one that has not changed keeps its days. What comes
+/// from a URL is captured today, and nobody knows of a file, unless `captured` says so.
 pub fn run(
     spec: &Path,
     api: &Source,
     webhooks: &Source,
-    date: Date,
+    captured: Option<Captured>,
+    today: Date,
     timeout: Duration,
 ) -> Result<()> {
+    let captured = captured.or(match api {
+        Source::Url(_) => Some(today.into()),
+        Source::Path(_) => None,
+    });
+    let days = Days {
+        captured,
+        taken_over: today,
+    };
     let api = Document::read(api, timeout, check_swagger)?;
     let webhooks = Document::read(webhooks, timeout, check_webhooks)?;
     let fetched = Fetched {
-        date: date_of_unchanged(spec, &api, &webhooks).unwrap_or(date),
+        days: days_of_unchanged(spec, &api, &webhooks).unwrap_or(days),
         prose: BTreeMap::from([
             (API_FILE.to_owned(), api.prose),
             (WEBHOOKS_FILE.to_owned(), webhooks.prose),
@@ -58,13 +68,13 @@ pub fn run(
     generate::write(spec, &generated)
 }
 
-fn date_of_unchanged(spec: &Path, api: &Document, webhooks: &Document) -> Option<Date> {
+fn days_of_unchanged(spec: &Path, api: &Document, webhooks: &Document) -> Option<Days> {
     let same = |name: &str, document: &Document| {
         json::read(&spec.join(name)).is_ok_and(|contract| contract == document.contract)
     };
     let unchanged = same(API_FILE, api) && same(WEBHOOKS_FILE, webhooks);
     let text = std::fs::read_to_string(spec.join(fetched::FILE)).ok();
-    Some(Fetched::parse(&text.filter(|_| unchanged)?).ok()?.date)
+    Some(Fetched::parse(&text.filter(|_| unchanged)?).ok()?.days)
 }
 
 /// One of the vendor's documents.

@@ -28,7 +28,11 @@ enum Verb {
         /// The webhooks document: an http(s) URL or a path.
         #[arg(long, value_name = "URL-or-PATH", default_value = fetch::WEBHOOKS_DOCUMENT)]
         webhooks_from: Source,
-        /// The day the documents are of, where they were saved before [default: today, UTC].
+        /// When the vendor served documents that were saved before, as far as is known
+        /// [default: today for a URL, unknown for a path].
+        #[arg(long, value_name = "YYYY[-MM[-DD]]")]
+        captured: Option<fetched::Captured>,
+        /// The day on which they are taken over [default: today, UTC].
         #[arg(long, value_name = "YYYY-MM-DD")]
         date: Option<jiff::civil::Date>,
         /// Seconds to wait for each document.
@@ -82,13 +86,17 @@ fn main() -> ExitCode {
         Verb::Fetch {
             from,
             webhooks_from,
+            captured,
             date,
             timeout,
-        } => {
-            let date = date.unwrap_or_else(fetched::today);
-            let timeout = seconds(timeout);
-            fetch::run(&arguments.spec, &from, &webhooks_from, date, timeout)
-        }
+        } => fetch::run(
+            &arguments.spec,
+            &from,
+            &webhooks_from,
+            captured,
+            date.unwrap_or_else(fetched::today),
+            seconds(timeout),
+        ),
         Verb::Generate { check } => generate::run(&arguments.spec, check),
         Verb::Drift {
             from,

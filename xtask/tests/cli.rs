@@ -56,15 +56,17 @@ fn the_vendors_document_over_http_gives_the_committed_contract_byte_for_byte() {
         serve(http("200 OK", &api)),
         serve(http("200 OK", &webhooks)),
     );
-    let day = fetched["date"].as_str().unwrap();
+    let day = |key: &str| fetched[key].as_str().unwrap();
     workspace.succeeds(&[
         "fetch",
         "--from",
         &api,
         "--webhooks-from",
         &webhooks,
+        "--captured",
+        day("captured"),
         "--date",
-        day,
+        day("taken_over"),
     ]);
     for name in files {
         let committed = fs::read_to_string(format!("{SPEC}/{name}")).unwrap();

@@ -34,6 +34,16 @@ impl Judge<'_> {
                 }
                 Problem::Overlay(stale) => Places::of(stale, &base.generated, self.documents[0]),
                 Problem::Name { pointer, name, .. } => Places::of_name(pointer, name),
+                Problem::Reserved {
+                    operation,
+                    parameter,
+                } => Places {
+                    contract: Vec::new(),
+                    subjects: BTreeSet::from([Subject::Argument(
+                        operation.clone(),
+                        parameter.clone(),
+                    )]),
+                },
             };
             let mut known = base.generated.problems.iter();
             if known.any(|known| known.to_string() == text) {

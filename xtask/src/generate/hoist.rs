@@ -1,4 +1,4 @@
-//! Makes every object and enum of the document a named component.
+//! Makes every object of the document a named component.
 //!
 //! - A request body is named after its operation: `isolate_agent` takes `IsolateAgent`.
 //! - A response envelope is named after what it holds: `AgentEnvelope {agent}`,
@@ -9,8 +9,8 @@
 //!   is `AccountRef`, wherever it stands; the properties of all such places add up.
 //! - Anything else is named by overlay (`x-huntress-name`), or else like a component of
 //!   the same shape, or else after its place, with a warning.
-//! - Enums of equal value sets are one enum; one of its places names it. A plain string
-//!   with the name of an enum is of that enum, whatever its values are.
+//!
+//! Enums are made components by [`roles`](super::roles).
 
 use std::collections::BTreeMap;
 
@@ -18,8 +18,7 @@ use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
 
 use super::names::{NAME, pascal, singular};
-use super::{Problem, Warnings, walk};
-use crate::json::escape;
+use super::{Warnings, walk};
 
 /// Marks a component that only wraps a result.
 pub const ENVELOPE: &str = "x-huntress-envelope";
@@ -27,25 +26,20 @@ pub const ENVELOPE: &str = "x-huntress-envelope";
 pub const BARE: &str = "x-huntress-bare";
 
 /// See the module's text.
-pub fn hoist(
-    document: &mut Value,
-    warnings: &mut Warnings,
-    problems: &mut Vec<Problem>,
-) -> Result<()> {
+pub fn hoist(document: &mut Value, warnings: &mut Warnings) -> Result<()> {
     rename_components(document)?;
     request_bodies(document)?;
     envelopes(document)?;
-    objects(document, warnings)?;
-    enums(document, warnings, problems)
+    objects(document, warnings)
 }
 
-fn components(document: &mut Value) -> &mut Map<String, Value> {
+pub(super) fn components(document: &mut Value) -> &mut Map<String, Value> {
     document["components"]["schemas"]
         .as_object_mut()
         .expect("components.schemas")
 }
 
-fn reference(name: &str) -> Value {
+pub(super) fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
@@ -81,7 +75,7 @@ fn rename(document: &mut Value, old: &str, new: &str) -> Result<()> {
     })
 }
 
-fn take_name(schema: &mut Value, place: &str) -> Result<Option<String>> {
+pub(super) fn take_name(schema: &mut Value, place: &str) -> Result<Option<String>> {
     match schema
         .as_object_mut()
         .and_then(|map| map.shift_remove(NAME))
@@ -363,151 +357,6 @@ fn add_up(component: &mut Value, other: Value, name: &str) -> Result<()> {
     Ok(())
 }
 
-fn enums(document: &mut Value, warnings: &mut Warnings, problems: &mut Vec<Problem>) -> Result<()> {
-    let mut named: BTreeMap<Vec<String>, String> = BTreeMap::new();
-    let mut values: BTreeMap<Vec<String>, Value> = BTreeMap::new();
-    walk::schemas(document, |pointer, schema| {
-        let Some(key) = value_set(schema, pointer)? else {
-            return Ok(());
-        };
-        values
-            .entry(key.clone())
-            .or_insert_with(|| schema["enum"].clone());
-        if let Some(name) = take_name(schema, pointer)? {
-            let known = named.entry(key).or_insert_with(|| name.clone());
-            if *known != name {
-                problems.push(Problem::Name {
-                    pointer: pointer.to_owned(),
-                    why: format!("its values are those of {known}, which another place is called"),
-                    name,
-                });
-            }
-        }
-        Ok(())
-    })?;
-    let operation_ids = operation_ids(document)?;
-    let mut taken: Vec<String> = named.values().cloned().collect();
-    taken.extend(components(document).keys().cloned());
-    walk::schemas(document, |pointer, schema| {
-        let Some(key) = value_set(schema, pointer)? else {
-            return string_of_enum(schema, pointer, &named, problems);
-        };
-        let name = named.entry(key).or_insert_with(|| {
-            let mut name = place_name(pointer, &operation_ids);
-            while taken.contains(&name) {
-                name.push_str("Value");
-            }
-            taken.push(name.clone());
-            warnings.push(format!(
-                "{name}: an enum named after its place; give it a name in a `names` overlay"
-            ));
-            name
-        });
-        let map = schema.as_object_mut().expect("a schema");
-        map.shift_remove("enum");
-        map.shift_remove("type");
-        *schema = if map.is_empty() {
-            reference(name)
-        } else {
-            let mut place = json!({"allOf": [reference(name)]});
-            place.as_object_mut().expect("an object").append(map);
-            place
-        };
-        Ok(())
-    })?;
-    for (key, name) in named {
-        let component = json!({"type": "string", "enum": values[&key]});
-        if components(document)
-            .insert(name.clone(), component)
-            .is_some()
-        {
-            bail!("the enum {name} has the name of a component or of another enum");
-        }
-    }
-    Ok(())
-}
-
-/// A string that an overlay has given the name of an enum.
-fn string_of_enum(
-    schema: &mut Value,
-    pointer: &str,
-    named: &BTreeMap<Vec<String>, String>,
-    problems: &mut Vec<Problem>,
-) -> Result<()> {
-    let Some(name) = take_name(schema, pointer)? else {
-        return Ok(());
-    };
-    if named.values().any(|known| *known == name) && schema["type"] == "string" {
-        *schema = reference(&name);
-    } else {
-        problems.push(Problem::Name {
-            pointer: pointer.to_owned(),
-            why: "it is no object, enum or string of that enum".to_owned(),
-            name,
-        });
-    }
-    Ok(())
-}
-
-fn value_set(schema: &Value, pointer: &str) -> Result<Option<Vec<String>>> {
-    let Some(values) = schema.get("enum") else {
-        return Ok(None);
-    };
-    let strings: Option<Vec<String>> = values
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|value| value.as_str().map(str::to_owned))
-        .collect();
-    match strings {
-        Some(mut set) if !set.is_empty() && schema["type"] == "string" => {
-            set.sort();
-            set.dedup();
-            Ok(Some(set))
-        }
-        _ => bail!("{pointer}: an enum that is not a set of strings: {values}"),
-    }
-}
-
-fn operation_ids(document: &mut Value) -> Result<BTreeMap<String, (String, Vec<String>)>> {
-    let mut ids = BTreeMap::new();
-    walk::operations(document, |pointer, _, _, operation| {
-        let id = operation["operationId"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        let parameters = operation["parameters"].as_array().into_iter().flatten();
-        let names = parameters.map(|p| p["name"].as_str().unwrap_or_default().to_owned());
-        ids.insert(pointer.to_owned(), (id, names.collect()));
-        Ok(())
-    })?;
-    Ok(ids)
-}
-
-/// `/components/schemas/Agent/properties/platform` as `AgentPlatform`, and the parameter
-/// `platform` of `list_agents` as `ListAgentsPlatform`.
-fn place_name(pointer: &str, operations: &BTreeMap<String, (String, Vec<String>)>) -> String {
-    if let Some((at, (id, parameters))) = operations
-        .iter()
-        .find(|(at, _)| pointer.starts_with(&format!("{at}/")))
-    {
-        let rest: Vec<&str> = pointer[at.len() + 1..].split('/').collect();
-        let index = rest.get(1).and_then(|index| index.parse::<usize>().ok());
-        let parameter = index
-            .and_then(|index| parameters.get(index))
-            .map_or("", String::as_str);
-        return pascal(&format!(
-            "{id}_{}",
-            singular(parameter.trim_end_matches("[]"))
-        ));
-    }
-    let words = pointer
-        .trim_start_matches("/components/schemas/")
-        .split('/');
-    let words = words.filter(|word| !["properties", "items", "allOf", "0"].contains(word));
-    words.map(|word| pascal(&escape(word))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -519,9 +368,7 @@ mod tests {
     #[track_caller]
     fn hoisted(mut document: Value) -> (Value, Warnings) {
         let mut warnings = Warnings::new();
-        let mut problems = Vec::new();
-        hoist(&mut document, &mut warnings, &mut problems).unwrap();
-        assert!(problems.is_empty(), "{problems:?}");
+        hoist(&mut document, &mut warnings).unwrap();
         (document, warnings)
     }
 
@@ -580,79 +427,6 @@ mod tests {
     }
 
     #[test]
-    fn equal_value_sets_are_one_enum() {
-        let (document, warnings) = hoisted(document(
-            json!({
-                "A": {"type": "object", "properties": {"x": {"type": "string", "enum": ["a", "b"], NAME: "Letter"}}},
-                "B": {"type": "object", "properties": {"x": {"type": "string", "enum": ["b", "a"], "default": "a"}, "own": {"type": "string", "enum": ["c"]}}}
-            }),
-            json!({}),
-        ));
-        let schemas = &document["components"]["schemas"];
-        assert_eq!(schemas["A"]["properties"]["x"], reference("Letter"));
-        assert_eq!(
-            schemas["B"]["properties"]["x"],
-            json!({"allOf": [reference("Letter")], "default": "a"})
-        );
-        assert_eq!(
-            schemas["Letter"],
-            json!({"type": "string", "enum": ["a", "b"]})
-        );
-        assert_eq!(schemas["BOwn"]["enum"], json!(["c"]));
-        assert_eq!(warnings.len(), 1);
-    }
-
-    #[test]
-    fn an_enum_with_two_names_has_the_first_and_the_second_is_a_problem() {
-        let of = |name: &str| json!({"type": "string", "enum": ["a"], NAME: name});
-        let mut document = document(
-            json!({"A": {"type": "object", "properties": {"x": of("Letter"), "y": of("Sign")}}}),
-            json!({}),
-        );
-        let mut problems = Vec::new();
-        hoist(&mut document, &mut Warnings::new(), &mut problems).unwrap();
-        let schemas = &document["components"]["schemas"];
-        assert_eq!(schemas["A"]["properties"]["y"], reference("Letter"));
-        assert_eq!(
-            problems[0].to_string(),
-            "/components/schemas/A/properties/y: a `names` overlay calls it Sign, but its values \
-             are those of Letter, which another place is called; correct the overlay"
-        );
-    }
-
-    #[test]
-    fn a_string_with_the_name_of_an_enum_is_of_that_enum() {
-        let named = json!({"type": "string", NAME: "Letter"});
-        let (document, _) = hoisted(document(
-            json!({
-                "A": {"type": "object", "properties": {"x": named}},
-                "B": {"type": "object", "properties": {"x": {"type": "string", "enum": ["a"], NAME: "Letter"}}}
-            }),
-            json!({}),
-        ));
-        let schemas = &document["components"]["schemas"];
-        assert_eq!(schemas["A"]["properties"]["x"], reference("Letter"));
-    }
-
-    #[test]
-    fn a_name_that_fits_nothing_is_a_problem_and_the_rest_goes_on() {
-        let mut document = document(
-            json!({"A": {"type": "object", "properties": {"x": {"type": "string", NAME: "Letter"}}}}),
-            json!({}),
-        );
-        let mut problems = Vec::new();
-        hoist(&mut document, &mut Warnings::new(), &mut problems).unwrap();
-        assert_eq!(
-            problems[0].to_string(),
-            "/components/schemas/A/properties/x: a `names` overlay calls it Letter, but it is no \
-             object, enum or string of that enum; correct the overlay"
-        );
-        assert_eq!(problems.len(), 1);
-        let property = &document["components"]["schemas"]["A"]["properties"]["x"];
-        assert_eq!(*property, json!({"type": "string"}));
-    }
-
-    #[test]
     fn a_second_envelope_of_one_thing_is_named_after_its_operation() {
         let of =
             |key: &str| get(json!({"type": "object", "properties": {key: reference("Thing")}}));
@@ -700,7 +474,7 @@ mod tests {
     fn an_inline_response_of_another_form_stops() {
         let schema = json!({"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}});
         let mut document = document(json!({}), json!({"/v1/x": get(schema)}));
-        let error = hoist(&mut document, &mut Warnings::new(), &mut Vec::new())
+        let error = hoist(&mut document, &mut Warnings::new())
             .unwrap_err()
             .to_string();
         assert!(

@@ -3,15 +3,22 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::ids::ID_OF;
 use super::names::NAME;
+use super::roles::{MORE, VALUES};
 use super::tolerant::DECODE;
 use super::{hoist, walk};
 use crate::contract::SHAPE;
 
 /// The spellings that `src/lenient.rs` knows how to decode.
 const DECODERS: [&str; 3] = ["id_or_object", "keys_of_map", "item_list"];
+
+/// By overlay, on an array: it travels as one comma-separated string.
+pub const COMMA_SEPARATED: &str = "x-huntress-comma-separated";
+/// By overlay, on what is sent: of these properties just one is given, or one at most.
+pub const EXCLUSIVE: [&str; 2] = ["x-huntress-exactly-one", "x-huntress-at-most-one"];
 
 /// Fails with every violation, one a line.
 pub fn check(document: &mut Value) -> Result<()> {
@@ -72,6 +79,13 @@ fn schemas(document: &mut Value, found: &mut Vec<String>) -> Result<()> {
         .as_object()
         .map(|schemas| schemas.keys().cloned().collect())
         .unwrap_or_default();
+    let schemas = document["components"]["schemas"].as_object();
+    let enums: Value = schemas
+        .into_iter()
+        .flatten()
+        .map(|(name, schema)| (name.clone(), schema["enum"].clone()))
+        .collect::<Map<_, _>>()
+        .into();
     walk::roots(document, |root, schema| {
         let component = root.starts_with("/components/");
         if component && is_blank(schema, "description") {
@@ -102,7 +116,7 @@ fn schemas(document: &mut Value, found: &mut Vec<String>) -> Result<()> {
             {
                 found.push(format!("{pointer}: a schema without a type"));
             }
-            for leftover in [NAME, SHAPE, hoist::BARE]
+            for leftover in [NAME, SHAPE, hoist::BARE, ID_OF, MORE]
                 .iter()
                 .filter(|key| map.contains_key(**key))
             {
@@ -114,6 +128,29 @@ fn schemas(document: &mut Value, found: &mut Vec<String>) -> Result<()> {
                 found.push(format!(
                     "{pointer}: {DECODE} is {decoder}; known are {DECODERS:?}"
                 ));
+            }
+            if map.get(COMMA_SEPARATED).is_some() && map["type"] != "array" {
+                found.push(format!("{pointer}: {COMMA_SEPARATED} on what is no list"));
+            }
+            if let Some(values) = map.get(VALUES)
+                && !subset(values, &enums[walk::referenced(node).unwrap_or_default()])
+            {
+                found.push(format!("{pointer}: {VALUES} are not of its enum: {values}"));
+            }
+            for key in EXCLUSIVE {
+                let optional = |name: &str| {
+                    let required = map.get("required").and_then(Value::as_array);
+                    map["properties"].get(name).is_some()
+                        && !required.into_iter().flatten().any(|known| known == name)
+                };
+                let names = map.get(key).and_then(Value::as_array);
+                for name in names.into_iter().flatten() {
+                    if !name.as_str().is_some_and(optional) {
+                        found.push(format!(
+                            "{pointer}: {key} names {name}, which is no optional property"
+                        ));
+                    }
+                }
             }
             for (name, property) in map
                 .get("properties")
@@ -128,6 +165,13 @@ fn schemas(document: &mut Value, found: &mut Vec<String>) -> Result<()> {
             Ok(())
         })
     })
+}
+
+/// Whether a list is a part of another.
+fn subset(part: &Value, whole: &Value) -> bool {
+    let whole = whole.as_array().map(Vec::as_slice).unwrap_or_default();
+    part.as_array()
+        .is_some_and(|part| part.iter().all(|value| whole.contains(value)))
 }
 
 #[cfg(test)]
@@ -229,6 +273,32 @@ mod tests {
         violates(
             |d| x(d)[DECODE] = json!("magic"),
             &format!("{A}/properties/x: {DECODE} is \"magic\"; known are {DECODERS:?}"),
+        );
+        violates(
+            |d| x(d)[COMMA_SEPARATED] = json!(true),
+            &format!("{A}/properties/x: {COMMA_SEPARATED} on what is no list"),
+        );
+        violates(
+            |d| x(d)[VALUES] = json!(["a"]),
+            &format!("{A}/properties/x: {VALUES} are not of its enum: [\"a\"]"),
+        );
+        violates(
+            |d| d["components"]["schemas"]["A"][EXCLUSIVE[0]] = json!(["x", "gone"]),
+            &format!(
+                "{A}: {} names \"gone\", which is no optional property",
+                EXCLUSIVE[0]
+            ),
+        );
+        violates(
+            |d| {
+                let a = &mut d["components"]["schemas"]["A"];
+                a["required"] = json!(["x"]);
+                a[EXCLUSIVE[1]] = json!(["x"]);
+            },
+            &format!(
+                "{A}: {} names \"x\", which is no optional property",
+                EXCLUSIVE[1]
+            ),
         );
         violates(
             |d| get(d)["parameters"][0]["in"] = json!("nowhere"),

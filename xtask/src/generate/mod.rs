@@ -12,19 +12,25 @@
 //! 5. [`security`] — the scheme that is named is the one that is declared; [`statuses`] —
 //!    what any operation may answer
 //! 6. [`overlay`], stage `names`
-//! 7. [`names`], [`hoist`]: operations are named, inline objects and enums become components
-//! 8. [`tolerant`] — responses become tolerant, requests stay strict
-//! 9. [`overlay`], stage `docs`, then [`docs`] where a text is missing
-//! 10. [`lint`]
+//! 7. [`names`], [`reserved`]: operations are named, no parameter like an option of a call
+//! 8. [`hoist`], [`roles`], [`ids`]: inline objects, enums and ids become components
+//! 9. [`tolerant`] — responses become tolerant, requests stay strict; [`parts`] — what
+//!    stands around a result is no type
+//! 10. [`overlay`], stage `docs`, then [`docs`] where a text is missing
+//! 11. [`lint`]
 
 pub mod convert;
 pub mod docs;
 pub mod hoist;
+pub mod ids;
 pub mod lint;
 pub mod media_types;
 pub mod mirror;
 pub mod names;
 pub mod overlay;
+pub mod parts;
+pub mod reserved;
+pub mod roles;
 pub mod security;
 pub mod statuses;
 pub mod tolerant;
@@ -54,6 +60,8 @@ pub struct Generated {
     pub warnings: Warnings,
     /// What a person must repair before the document may be written.
     pub problems: Vec<Problem>,
+    /// Overlay actions that the vendor's document has made needless.
+    pub unneeded: Vec<overlay::Unneeded>,
     /// Where the action with this place in its overlay matched.
     pub located: BTreeMap<overlay::ActionId, Vec<String>>,
 }
@@ -81,6 +89,13 @@ pub enum Problem {
         /// Why it cannot.
         why: String,
     },
+    /// A parameter with the name of something that every call has.
+    Reserved {
+        /// The operation.
+        operation: String,
+        /// What the parameter's setter would be called.
+        parameter: String,
+    },
 }
 
 impl fmt::Display for Problem {
@@ -100,6 +115,15 @@ impl fmt::Display for Problem {
             Self::Name { pointer, name, why } => write!(
                 f,
                 "{pointer}: a `names` overlay calls it {name}, but {why}; correct the overlay"
+            ),
+            Self::Reserved {
+                operation,
+                parameter,
+            } => write!(
+                f,
+                "{operation}: the parameter `{parameter}` has the name of something that every \
+                 call has; give it an {} in a `names` overlay",
+                names::NAME
             ),
         }
     }
@@ -155,9 +179,13 @@ pub fn attempt(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
     statuses::complete(&mut document)?;
     overlay::apply(overlays, Stage::Names, &mut document, &mut applied)?;
     names::operations(&mut document)?;
-    hoist::hoist(&mut document, &mut warnings, &mut problems)?;
+    reserved::check(&mut document, &mut problems)?;
+    hoist::hoist(&mut document, &mut warnings)?;
+    roles::enums(&mut document, &mut warnings, &mut problems)?;
+    ids::assign(&mut document, &mut warnings)?;
     tolerant::relax(&mut document)?;
     tolerant::prune(&mut document);
+    parts::mark(&mut document)?;
     overlay::apply(overlays, Stage::Docs, &mut document, &mut applied)?;
     docs::fill(&mut document, &mut warnings)?;
     lint::check(&mut document)?;
@@ -166,6 +194,7 @@ pub fn attempt(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
         document: json::canonical(document),
         warnings,
         problems,
+        unneeded: applied.unneeded,
         located: applied.located,
     })
 }
@@ -219,6 +248,9 @@ pub fn write(spec: &Path, generated: &Generated) -> Result<()> {
     for warning in &generated.warnings {
         eprintln!("warning: {warning}");
     }
+    for unneeded in &generated.unneeded {
+        eprintln!("note: {unneeded}");
+    }
     println!("wrote openapi.json ({} warnings)", generated.warnings.len());
     Ok(())
 }
@@ -248,6 +280,9 @@ fn compare(spec: &Path, generated: &Generated) -> Result<()> {
     {
         bail!("the rules in xtask/README.md are stale; run `cargo xtask generate` and commit it");
     }
+    for unneeded in &generated.unneeded {
+        eprintln!("note: {unneeded}");
+    }
     if !generated.warnings.is_empty() {
         bail!(
             "spec/openapi.json is up to date, but still wants:\n  {}",
@@ -256,4 +291,74 @@ fn compare(spec: &Path, generated: &Generated) -> Result<()> {
     }
     println!("spec/openapi.json is up to date");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::contract::identity;
+
+    /// Gives every enum a value that no other place has, but for the place it mirrors.
+    fn add_values(node: &mut Value, at: &str, added: &mut BTreeSet<String>) {
+        match node {
+            Value::Object(map) => {
+                if let Some(Value::Array(values)) = map.get_mut("enum") {
+                    let value = at.replace(mirror::PREFIX, "/v1/");
+                    values.push(json!(value));
+                    added.insert(value);
+                }
+                for (key, inner) in map {
+                    add_values(inner, &format!("{at} {key}"), added);
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    let name = identity(item, index);
+                    add_values(item, &format!("{at} {name}"), added);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn a_new_value_at_any_place_is_a_new_value_of_an_enum_that_is_there() {
+        let spec = Path::new(crate::SPEC_DIR);
+        let overlays = overlay::read(spec).unwrap();
+        let enums = |contract: &Value| -> BTreeMap<String, Vec<Value>> {
+            let generated = attempt(contract, &overlays).unwrap();
+            assert!(generated.problems.is_empty(), "{:?}", generated.problems);
+            let schemas = generated.document["components"]["schemas"].clone();
+            let schemas = schemas.as_object().unwrap().clone();
+            let values = schemas.into_iter().filter_map(|(name, schema)| {
+                let values = schema["enum"].as_array()?.clone();
+                Some((name, values))
+            });
+            values.collect()
+        };
+        let mut contract = json::read(&spec.join(fetch::API_FILE)).unwrap();
+        let before = enums(&contract);
+        let mut added = BTreeSet::new();
+        add_values(&mut contract, "", &mut added);
+        let mut after = enums(&contract);
+        for value in &added {
+            let value = json!(value);
+            let holders = after.iter().filter(|(_, values)| values.contains(&value));
+            assert_eq!(holders.count(), 1, "{value}");
+        }
+        for values in after.values_mut() {
+            values.retain(|value| !added.contains(value.as_str().unwrap()));
+        }
+        let sorted = |mut enums: BTreeMap<String, Vec<Value>>| {
+            for values in enums.values_mut() {
+                values.sort_by_key(Value::to_string);
+            }
+            enums
+        };
+        assert_eq!(sorted(after), sorted(before));
+    }
 }

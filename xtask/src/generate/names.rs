@@ -87,6 +87,18 @@ pub fn singular(word: &str) -> String {
     }
 }
 
+/// `IncidentReport` as `incident report`.
+pub fn words(pascal: &str) -> String {
+    let mut words = String::new();
+    for c in pascal.chars() {
+        if c.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(c.to_ascii_lowercase());
+    }
+    words
+}
+
 /// `isolate_agent` as `IsolateAgent`; anything not alphanumeric separates words.
 pub fn pascal(text: &str) -> String {
     let words = text

@@ -6,6 +6,10 @@
 //! action that matches nothing is an error, because a stale fix is a lie. It is skipped
 //! and kept as [`Stale`], so that a maintainer hears of all of them at once.
 //!
+//! An action with an `x-huntress-unless` is for what the vendor's document does not have
+//! yet: it is applied only where that JSONPath matches nothing, and else kept as
+//! [`Unneeded`], so that it gives way by itself and a maintainer hears that it can go.
+//!
 //! `x-huntress-stage` says which document the overlay is written for:
 //!
 //! - `corrections`: the vendor's document right after its conversion to OpenAPI 3:
@@ -66,6 +70,8 @@ struct Action {
     update: Option<Value>,
     #[serde(default)]
     remove: bool,
+    #[serde(rename = "x-huntress-unless")]
+    unless: Option<String>,
 }
 
 /// The file of an action and its place in it.
@@ -78,6 +84,33 @@ pub struct Applied {
     pub located: BTreeMap<ActionId, Vec<String>>,
     /// What no longer fits.
     pub stale: Vec<Stale>,
+    /// What the document has by itself now.
+    pub unneeded: Vec<Unneeded>,
+}
+
+/// An action that was not applied, because the document has what it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unneeded {
+    /// The action.
+    pub action: ActionId,
+    /// Its JSONPath.
+    pub target: String,
+    /// Where the document has it, in the converted vendor document.
+    pub pointer: String,
+}
+
+impl fmt::Display for Unneeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            action: (file, _),
+            target,
+            pointer,
+        } = self;
+        write!(
+            f,
+            "overlay {file}, target {target}: no longer needed, the document has {pointer}; remove the action"
+        )
+    }
 }
 
 /// An action, or a part of one, that is written for what does not exist.
@@ -128,10 +161,19 @@ impl Overlay {
 
     fn apply(&self, document: &mut Value, applied: &mut Applied) -> Result<()> {
         for (index, action) in self.actions.iter().enumerate() {
-            let (located, missing) = action
-                .apply(self.stage, document)
-                .with_context(|| format!("overlay {}, target {}", self.file, action.target))?;
+            let about = || format!("overlay {}, target {}", self.file, action.target);
             let id = (self.file.clone(), index);
+            let unless = action.unless.as_deref();
+            let there = unless.map_or(Ok(Vec::new()), |unless| locate(unless, document));
+            if let Some(pointer) = there.with_context(about)?.pop() {
+                applied.unneeded.push(Unneeded {
+                    action: id,
+                    target: action.target.clone(),
+                    pointer,
+                });
+                continue;
+            }
+            let (located, missing) = action.apply(self.stage, document).with_context(about)?;
             let stale = |missing| Stale {
                 action: id.clone(),
                 stage: self.stage,
@@ -186,12 +228,7 @@ pub fn apply(
 impl Action {
     /// Where it matched, and for what it has words that does not exist.
     fn apply(&self, stage: Stage, document: &mut Value) -> Result<(Vec<String>, Vec<String>)> {
-        let path = JsonPath::parse(&self.target).context("not a JSONPath")?;
-        let pointers: Vec<String> = path
-            .query_located(document)
-            .iter()
-            .map(|node| node.location().to_json_pointer())
-            .collect();
+        let pointers = locate(&self.target, document)?;
         let mut missing = Vec::new();
         match (&self.update, self.remove) {
             (Some(update), false) => {
@@ -216,6 +253,16 @@ impl Action {
         }
         Ok((pointers, missing))
     }
+}
+
+/// The pointers that a JSONPath matches.
+fn locate(path: &str, document: &Value) -> Result<Vec<String>> {
+    let path = JsonPath::parse(path).with_context(|| format!("{path} is not a JSONPath"))?;
+    let nodes = path.query_located(document);
+    Ok(nodes
+        .iter()
+        .map(|node| node.location().to_json_pointer())
+        .collect())
 }
 
 /// Objects merge recursively, lists are appended to, anything else is replaced.
@@ -346,6 +393,26 @@ mod tests {
             [
                 "overlay test.yaml, target $.gone: matches nothing; remove the action or correct its target"
             ]
+        );
+    }
+
+    #[test]
+    fn an_action_gives_way_to_a_document_that_has_what_it_is_for() {
+        let overlay = overlay(
+            "corrections",
+            "  - {target: $.a, description: why, x-huntress-unless: $.a.b, update: {b: 1}}\n",
+        );
+        let (document, stale) = applied(json!({"a": {}}), &overlay);
+        assert_eq!((document, stale.len()), (json!({"a": {"b": 1}}), 0));
+        let mut document = json!({"a": {"b": 2}});
+        let mut applied = Applied::default();
+        overlay.apply(&mut document, &mut applied).unwrap();
+        assert_eq!(document, json!({"a": {"b": 2}}));
+        assert!(applied.stale.is_empty());
+        assert_eq!(
+            applied.unneeded[0].to_string(),
+            "overlay test.yaml, target $.a: no longer needed, the document has /a/b; remove the \
+             action"
         );
     }
 
