@@ -23,14 +23,13 @@ use quote::quote;
 use syn::{Item, ItemEnum};
 
 use enums::OpenEnum;
-use model::{Kind, Model};
+use model::{Contract, Kind, Model};
 use operations::Operation;
 use structs::Struct;
 
 /// Everything that is generated, before it becomes text.
 pub struct Code<'a> {
-    /// When the vendor's document was fetched, and its digest.
-    pub contract: &'a (String, String),
+    pub contract: &'a Contract,
     pub operations: Vec<Operation<'a>>,
     pub structs: Vec<Struct>,
     pub enums: Vec<OpenEnum>,
@@ -111,11 +110,20 @@ impl Code<'_> {
             .operations
             .iter()
             .filter_map(Operation::emit_account_method);
-        let (fetched, digest) = self.contract;
+        let Contract {
+            captured,
+            taken_over,
+            digest,
+        } = self.contract;
+        let captured = match captured {
+            Some(captured) => quote!(::std::option::Option::Some(#captured)),
+            None => quote!(::std::option::Option::None),
+        };
         let file = quote! {
             /// The vendor's document that this crate was generated from.
             pub const API_CONTRACT: crate::ApiContract = crate::ApiContract {
-                fetched: #fetched,
+                captured: #captured,
+                taken_over: #taken_over,
                 digest: #digest,
             };
 

@@ -9,10 +9,19 @@ use serde_json::{Map, Value};
 pub struct Model {
     /// By operation id.
     pub operations: BTreeMap<String, Operation>,
-    /// By component name; envelopes are left out.
+    /// By component name; envelopes, their parts and ids are left out.
     pub schemas: BTreeMap<String, Schema>,
-    /// When the vendor's document was fetched, and its digest.
-    pub contract: (String, String),
+    pub contract: Contract,
+}
+
+/// Which document of the vendor's this is.
+#[derive(Debug, Default)]
+pub struct Contract {
+    /// When the vendor served it: a day, a month or a year; `None` where nobody knows.
+    pub captured: Option<String>,
+    /// The day on which it was taken over.
+    pub taken_over: String,
+    pub digest: String,
 }
 
 /// One operation.
@@ -110,6 +119,9 @@ pub struct Property {
 }
 
 const ENVELOPE: &str = "x-huntress-envelope";
+const PART_OF_ENVELOPE: &str = "x-huntress-part-of-envelope";
+/// Marks a component that is an id.
+pub const ID: &str = "x-huntress-id";
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// The component that a `$ref`, bare or in a single-entry `allOf`, names.
@@ -149,7 +161,10 @@ impl Model {
             }
         }
         for (name, schema) in entries(&document["components"]["schemas"]) {
-            if schema.get(ENVELOPE).is_none() {
+            if [ENVELOPE, PART_OF_ENVELOPE, ID]
+                .iter()
+                .all(|key| schema.get(*key).is_none())
+            {
                 let schema = Schema {
                     description: text(schema, "description"),
                     kind: Kind::read(schema),
@@ -160,7 +175,11 @@ impl Model {
             }
         }
         let contract = &document["info"]["x-huntress-contract"];
-        model.contract = (text(contract, "fetched"), text(contract, "digest"));
+        model.contract = Contract {
+            captured: contract["captured"].as_str().map(str::to_owned),
+            taken_over: text(contract, "taken_over"),
+            digest: text(contract, "digest"),
+        };
         Ok(model)
     }
 }

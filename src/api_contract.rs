@@ -8,13 +8,17 @@
 ///
 /// ```
 /// let contract = huntress::API_CONTRACT.to_string();
-/// assert!(contract.starts_with("fetched 20") && contract.contains(", sha256:"));
+/// assert!(contract.starts_with("captured 20") && contract.contains(", sha256:"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ApiContract {
-    /// The day (UTC) on which the document was fetched, as `2026-11-24`.
-    pub fetched: &'static str,
+    /// When the vendor served the document, as exactly as it is known: a day as `2026-07-19`,
+    /// a month as `2026-07`, or a year. `None` where nobody knows.
+    pub captured: Option<&'static str>,
+    /// The day (UTC) on which this crate took the document over, as `2026-11-22`. What the
+    /// vendor changed between the two is not in this release.
+    pub taken_over: &'static str,
     /// `sha256:` and the digest, in hexadecimal, of the document's contract: its paths,
     /// names, types and limits, without its prose.
     pub digest: &'static str,
@@ -22,6 +26,9 @@ pub struct ApiContract {
 
 impl std::fmt::Display for ApiContract {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "fetched {}, {}", self.fetched, self.digest)
+        if let Some(captured) = self.captured {
+            write!(f, "captured {captured}, ")?;
+        }
+        write!(f, "taken over {}, {}", self.taken_over, self.digest)
     }
 }
