@@ -186,6 +186,7 @@ mod tests {
             inner,
             presence,
             decode: None,
+            accepted: None,
             minimum: None,
             maximum: None,
             min_length: None,

@@ -63,6 +63,8 @@ pub struct Parameter {
     pub required: bool,
     /// The list travels as one comma-separated value.
     pub comma_separated: bool,
+    /// The values of its enum that it takes, where it does not take all.
+    pub accepted: Option<Vec<String>>,
     pub minimum: Option<i64>,
     pub maximum: Option<i64>,
 }
@@ -112,6 +114,8 @@ pub struct Property {
     pub nullable: bool,
     /// The name of a function in `src/lenient.rs`.
     pub decode: Option<String>,
+    /// The values of its enum that it takes, where it does not take all.
+    pub accepted: Option<Vec<String>>,
     pub minimum: Option<i64>,
     pub maximum: Option<i64>,
     pub min_length: Option<i64>,
@@ -231,6 +235,7 @@ impl Parameter {
             description: text(parameter, "description"),
             required: parameter["required"] == true,
             comma_separated: schema["type"] == "array" && parameter["explode"] == false,
+            accepted: accepted(schema),
             minimum: schema["minimum"].as_i64(),
             maximum: schema["maximum"].as_i64(),
         }
@@ -278,6 +283,7 @@ impl Kind {
             required: required.contains(&name.as_str()),
             nullable: property["nullable"] == true,
             decode: property["x-huntress-decode"].as_str().map(str::to_owned),
+            accepted: accepted(property),
             minimum: property["minimum"].as_i64(),
             maximum: property["maximum"].as_i64(),
             min_length: property["minLength"].as_i64(),
@@ -285,6 +291,16 @@ impl Kind {
         });
         Self::Object(properties.collect())
     }
+}
+
+/// The values that a place takes of its enum, or its list of such.
+fn accepted(schema: &Value) -> Option<Vec<String>> {
+    let values = &schema["x-huntress-values"];
+    let values = values
+        .as_array()
+        .or(schema["items"]["x-huntress-values"].as_array())?;
+    let values = values.iter().filter_map(Value::as_str);
+    Some(values.map(str::to_owned).collect())
 }
 
 fn text(node: &Value, key: &str) -> String {

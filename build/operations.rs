@@ -604,6 +604,7 @@ mod tests {
                 description: String::new(),
                 required: false,
                 comma_separated: true,
+                accepted: None,
                 minimum: None,
                 maximum: None,
             }],

@@ -43,6 +43,8 @@ pub struct Argument {
     pub range: Option<String>,
     /// How a list travels.
     pub list: Option<&'static str>,
+    /// The values of its enum that it takes, where it does not take all.
+    pub accepted: Option<Vec<String>>,
 }
 
 /// One type.
@@ -58,6 +60,7 @@ pub enum Kind {
     Struct { used: Used, fields: Vec<Field> },
     Enum(Vec<String>),
     Union(Vec<String>),
+    Id,
 }
 
 /// Where a struct stands.
@@ -78,6 +81,8 @@ pub struct Field {
     pub nullable: bool,
     /// How it is decoded, if in more than one way.
     pub decode: Option<String>,
+    /// The values of its enum that it takes when it is sent, where it does not take all.
+    pub accepted: Option<Vec<String>>,
 }
 
 /// The surface of the code.
@@ -156,6 +161,7 @@ impl Argument {
                 (_, true) => Some("comma-separated"),
                 _ => None,
             },
+            accepted: parameter.accepted.clone(),
         }
     }
 }
@@ -168,6 +174,7 @@ impl Field {
             optional: field.presence != Presence::Required,
             nullable: field.presence == Presence::Nullable,
             decode: field.decode.clone(),
+            accepted: field.accepted.clone(),
         }
     }
 }
@@ -196,6 +203,7 @@ impl Surface {
                     )
                 }
                 Kind::Enum(values) => writeln!(text, "enum {name} = {}\n", values.join(" | ")),
+                Kind::Id => writeln!(text, "id {name}\n"),
                 Kind::Union(variants) => {
                     writeln!(text, "union {name} = {}\n", variants.join(" | "))
                 }
@@ -229,7 +237,13 @@ impl std::fmt::Display for Argument {
         let mark = if self.required { "" } else { "?" };
         write!(f, "{}{mark}: {}", self.name, self.ty)?;
         let notes = self.range.as_deref().into_iter().chain(self.list);
-        notes.into_iter().try_for_each(|note| write!(f, " {note}"))
+        notes
+            .into_iter()
+            .try_for_each(|note| write!(f, " {note}"))?;
+        match &self.accepted {
+            Some(accepted) => write!(f, " of {}", accepted.join("|")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -240,8 +254,11 @@ impl std::fmt::Display for Field {
         if self.nullable {
             f.write_str(" or null")?;
         }
-        match &self.decode {
-            Some(decode) => write!(f, " [{decode}]"),
+        if let Some(decode) = &self.decode {
+            write!(f, " [{decode}]")?;
+        }
+        match &self.accepted {
+            Some(accepted) => write!(f, " of {}", accepted.join("|")),
             None => Ok(()),
         }
     }

@@ -25,6 +25,19 @@ pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
+/// Names out of the vendor's document may have line breaks and worse; this is how they are
+/// shown.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::new();
+    for c in text.chars() {
+        match c.is_control() {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown
+}
+
 /// Whether two values are equal but for the order of their lists. No list of a vendor's
 /// document has an order that matters here: they are sets of parameters, names and values.
 pub fn alike(a: &Value, b: &Value) -> bool {
@@ -106,7 +119,8 @@ impl<'de> Visitor<'de> for Strict<'_> {
             let pointer = format!("{}/{}", self.pointer, escape(&key));
             if !seen.insert(key.clone()) {
                 return Err(serde::de::Error::custom(format_args!(
-                    "the key {pointer} stands there twice"
+                    "the key {} stands there twice",
+                    visible(&pointer)
                 )));
             }
             map.insert(key, entries.next_value_seed(Strict { pointer: &pointer })?);
@@ -189,6 +203,16 @@ mod tests {
                 .to_string()
                 .starts_with("the key /paths/~1v1~1a/get stands there twice"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn a_key_with_line_breaks_makes_no_lines_of_its_own() {
+        let error = parse_strict(r#"{"a\n::x":1,"a\n::x":1}"#).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.starts_with(r"the key /a\n::x stands there twice"),
+            "{text}"
         );
     }
 

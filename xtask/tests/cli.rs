@@ -255,7 +255,50 @@ fn a_new_enum_value_needs_no_hand_edit_and_reaches_the_fields_of_its_enum() {
     let field = &schemas["IncidentReport"]["properties"]["status"]["allOf"][0]["$ref"];
     assert_eq!(field, "#/components/schemas/IncidentReportStatus");
     let known = schemas["IncidentReportStatus"]["enum"].as_array().unwrap();
-    assert_eq!(known.last().unwrap(), "brand_new");
+    assert!(known.contains(&json!("brand_new")), "{known:?}");
+}
+
+#[test]
+fn an_overlay_gives_way_to_a_document_that_has_what_it_adds() {
+    let workspace = Workspace::new();
+    let mut contract = workspace.contract();
+    let body = &mut contract["definitions"]["EscalationResolutionParameters"]["properties"];
+    body["expiration_date"] = json!({"type": "string", "format": "date"});
+    workspace.set_contract(&contract);
+    workspace.succeeds(&["generate"]);
+    let output = workspace.run(&["generate", "--check"]);
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{notes}");
+    assert_eq!(
+        notes,
+        "note: overlay resolution_since_august.yaml, target \
+         $.components.schemas.EscalationResolutionParameters.properties: no longer needed, the \
+         document has /components/schemas/EscalationResolutionParameters/properties/expiration_date; \
+         remove the action\n"
+    );
+}
+
+#[test]
+fn a_capture_says_when_it_was_made_and_one_of_a_file_says_nothing() {
+    let workspace = Workspace::new();
+    let mut contract = workspace.contract();
+    contract["info"]["title"] = json!("Another");
+    let api = workspace.write("other.json", &contract.to_string());
+    let webhooks = format!("{SPEC}/webhooks_doc.json");
+    let stamp = |captured: &[&str]| {
+        let mut arguments = vec!["fetch", "--from", &api, "--webhooks-from", &webhooks];
+        arguments.extend(["--date", "2026-12-01"]);
+        arguments.extend(captured);
+        workspace.succeeds(&arguments);
+        let document: Value = serde_json::from_str(&workspace.read("openapi.json")).unwrap();
+        let stamp = document["info"]["x-huntress-contract"].clone();
+        // What is the same keeps its days.
+        workspace.set_contract(&json!({}));
+        (stamp["captured"].clone(), stamp["taken_over"].clone())
+    };
+    let day = json!("2026-12-01");
+    assert_eq!(stamp(&[]), (Value::Null, day.clone()));
+    assert_eq!(stamp(&["--captured", "2026-11"]), (json!("2026-11"), day));
 }
 
 #[test]

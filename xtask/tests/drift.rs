@@ -123,6 +123,7 @@ impl Mutation {
         for Change { rule, pointer, .. } in &changes {
             let has_no_place = [
                 "generation-failed",
+                "name-taken",
                 "overlay-action-unmatched",
                 "surface-changed",
             ];

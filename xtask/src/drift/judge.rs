@@ -22,6 +22,9 @@ use crate::fetch;
 use crate::generate::overlay::Overlay;
 use crate::generate::{self, Generated};
 
+/// Marks an operation that changes nothing though it is no GET.
+const READS: &str = "x-huntress-reads";
+
 /// One change, judged.
 #[derive(Clone, Debug, Serialize)]
 pub struct Change {
@@ -152,6 +155,7 @@ impl<'a> Base<'a> {
             Ok(made) => {
                 let mut findings = judge.findings(drafts, &self.made, made);
                 judge.repairs(&mut findings, &self.made, made, &mut verdict.changes);
+                judge.unneeded(&self.made, made, &mut verdict.changes);
                 let mut changes: Vec<Change> = findings
                     .iter()
                     .map(|finding| judge.change(finding))
@@ -224,6 +228,17 @@ impl Judge<'_> {
             .iter()
             .filter(|warning| !known.contains(warning))
         {
+            if let Some((operation, what)) = warning.split_once(": nothing tells whose id ") {
+                let (method, path) = operation.split_once(' ').unwrap_or_default();
+                let path = crate::json::escape(path);
+                let pointer = format!("/paths/{path}/{}", method.to_lowercase());
+                let (what, _) = what.split_once("; ").unwrap_or((what, ""));
+                let text = format!("{operation}: nothing tells whose id {what}");
+                verdict
+                    .changes
+                    .push(self.plain("path-id-untold", Level::Warning, pointer, text));
+                continue;
+            }
             match warning.split_once(": nothing tells the type of ") {
                 Some((pointer, _)) => {
                     let pointer = pointer.replacen("/components/schemas/", "/definitions/", 1);
@@ -248,7 +263,7 @@ impl Judge<'_> {
         let rule = rules::get(rule);
         Change {
             rule,
-            level: sdk.max(rule.wire),
+            level: sdk.max(rule.wire).max(Level::Info),
             wire: rule.wire,
             sdk: Sdk::Known(sdk),
             document: self.file,
@@ -266,17 +281,25 @@ impl Judge<'_> {
 
     fn change(&self, finding: &Finding) -> Change {
         let Finding { draft, sdk, .. } = finding;
-        let wire = draft.rule.wire;
-        let level = match sdk {
-            Sdk::Known(sdk) => wire.max(*sdk),
-            Sdk::Unknown => wire,
-        };
         let mut concerned: BTreeSet<(&'static str, String)> =
             draft.operation.clone().into_iter().collect();
         if let Some((old, new)) = &draft.definition {
             let users = self.base.users(old).chain(self.new.users(new));
             concerned.extend(users.map(|(method, path)| (method, path.to_owned())));
         }
+        let all_read = concerned
+            .iter()
+            .all(|(method, path)| self.reads(method, path));
+        let rule = match draft.rule.id {
+            // Nothing is done that was not.
+            "request-property-added-default" if all_read => rules::get("request-property-added"),
+            _ => draft.rule,
+        };
+        let wire = rule.wire;
+        let level = match sdk {
+            Sdk::Known(sdk) => wire.max(*sdk),
+            Sdk::Unknown => wire,
+        };
         let names: BTreeSet<String> = concerned
             .iter()
             .filter_map(|(method, path)| self.name_of(method, path))
@@ -296,15 +319,15 @@ impl Judge<'_> {
             text.push_str(" (and for a managed account)");
         }
         let action = match *sdk {
-            Sdk::Known(Level::None) if draft.rule.absorbable => {
+            Sdk::Known(Level::None) if rule.absorbable => {
                 "Nothing; the crate's surface stays as it is."
             }
             Sdk::Known(Level::Breaking)
-                if !finding.lines.is_empty() && draft.rule.action.starts_with("Nothing; ") =>
+                if !finding.lines.is_empty() && rule.action.starts_with("Nothing; ") =>
             {
                 "Adapt your code to the surface that changes with the next release."
             }
-            _ => draft.rule.action,
+            _ => rule.action,
         };
         let mut lines = Vec::new();
         for line in &finding.lines {
@@ -313,7 +336,7 @@ impl Judge<'_> {
             }
         }
         Change {
-            rule: draft.rule,
+            rule,
             level: level.max(Level::Info),
             wire,
             sdk: *sdk,
@@ -338,12 +361,20 @@ impl Judge<'_> {
     }
 
     fn name_of(&self, method: &str, path: &str) -> Option<String> {
-        let [base, new] = self.documents;
-        let node = [new, base]
-            .into_iter()
-            .flatten()
-            .find_map(|document| trace::finished_operation(document, method, path))?;
+        let node = self.finished(method, path)?;
         Some(node["operationId"].as_str()?.to_owned())
+    }
+
+    /// Whether an operation is known to change nothing.
+    fn reads(&self, method: &str, path: &str) -> bool {
+        let node = self.finished(method, path);
+        method == "get" || node.is_some_and(|node| node[READS] == true)
+    }
+
+    fn finished(&self, method: &str, path: &str) -> Option<&Value> {
+        let [base, new] = self.documents;
+        let mut documents = [new, base].into_iter().flatten();
+        documents.find_map(|document| trace::finished_operation(document, method, path))
     }
 }
 

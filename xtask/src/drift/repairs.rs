@@ -37,13 +37,16 @@ impl Judge<'_> {
                 Problem::Reserved {
                     operation,
                     parameter,
-                } => Places {
-                    contract: Vec::new(),
-                    subjects: BTreeSet::from([Subject::Argument(
-                        operation.clone(),
-                        parameter.clone(),
-                    )]),
-                },
+                } => {
+                    self.taken(findings, changes, operation, parameter, text);
+                    continue;
+                }
+                Problem::Clash {
+                    owner, left_out, ..
+                } => {
+                    self.taken(findings, changes, owner, left_out, text);
+                    continue;
+                }
             };
             let mut known = base.generated.problems.iter();
             if known.any(|known| known.to_string() == text) {
@@ -67,6 +70,59 @@ impl Judge<'_> {
                     changes.push(self.plain(rule, Level::Breaking, pointer, text));
                 }
             }
+        }
+    }
+
+    /// Gives a name that cannot be had to the change that brings it.
+    fn taken(
+        &self,
+        findings: &mut [Finding],
+        changes: &mut Vec<Change>,
+        owner: &str,
+        name: &str,
+        text: String,
+    ) {
+        let is_new = |finding: &&mut Finding| {
+            let of_owner = finding.new.iter().any(|subject| match subject {
+                Subject::Operation(of) | Subject::Argument(of, _) => of == owner,
+                Subject::Type(of) | Subject::Field(of, _) => of == owner,
+            });
+            let of_owner = of_owner || finding.types.contains(owner);
+            let at = finding.draft.new.as_deref().unwrap_or_default();
+            let node = self.new.document.pointer(at);
+            let called = at.ends_with(&format!("/properties/{}", crate::json::escape(name)))
+                || node.is_some_and(|node| {
+                    let own = node["name"].as_str().map(|own| own.trim_end_matches("[]"));
+                    node == name || own == Some(name)
+                });
+            of_owner && called && finding.draft.base.is_none()
+        };
+        match findings.iter_mut().find(is_new) {
+            Some(finding) => {
+                finding.worsen(Level::Breaking);
+                finding.repair.push(text);
+            }
+            None => changes.push(self.plain("name-taken", Level::Breaking, String::new(), text)),
+        }
+    }
+
+    /// Tells of each overlay that the new document has made needless.
+    pub(super) fn unneeded(&self, base: &Made, new: &Made, changes: &mut Vec<Change>) {
+        let known = &base.generated.unneeded;
+        for unneeded in &new.generated.unneeded {
+            if known.iter().any(|known| known.action == unneeded.action) {
+                continue;
+            }
+            let at = &unneeded.pointer;
+            let mut pointer = match at.starts_with("/paths/") {
+                true => at.replacen("/schema/", "/", 1),
+                false => at.replacen("/components/schemas/", "/definitions/", 1),
+            };
+            while self.new.document.pointer(&pointer).is_none() {
+                pointer.truncate(pointer.rfind('/').unwrap_or_default());
+            }
+            let text = unneeded.to_string();
+            changes.push(self.plain("overlay-action-unneeded", Level::None, pointer, text));
         }
     }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::ignore::Entry;
 use super::judge::Change;
 use super::rules::Level;
+use crate::json::visible;
 
 /// What a comparison has found.
 #[derive(Debug, Serialize)]
@@ -323,35 +324,61 @@ fn markdown_of(change: &Change) -> String {
     part
 }
 
-/// Names out of the vendor's document may have line breaks and worse; here they are only
-/// shown.
-fn visible(text: &str) -> String {
-    let mut shown = String::new();
-    for c in text.chars() {
-        match c.is_control() {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
+/// Names out of the vendor's document must not become markup: what is not code is escaped.
+/// Code begins with a run of backticks and ends with the next run of as many.
+fn escape_markdown(text: &str) -> String {
+    let text = visible(text);
+    let (mut escaped, mut rest) = (String::new(), text.as_str());
+    while let Some(start) = rest.find('`') {
+        escape_text(&rest[..start], &mut escaped);
+        rest = &rest[start..];
+        let ticks = run(rest);
+        match end_of_code(rest, ticks) {
+            Some(end) => {
+                escaped.push_str(&rest[..end]);
+                rest = &rest[end..];
+            }
+            None => {
+                escaped.push_str(&"\\`".repeat(ticks));
+                rest = &rest[ticks..];
+            }
         }
     }
-    shown
+    escape_text(rest, &mut escaped);
+    escaped
 }
 
-/// Names out of the vendor's document must not become markup: what is not in backticks is
-/// escaped.
-fn escape_markdown(text: &str) -> String {
-    let mut escaped = String::new();
-    let mut code = false;
-    for c in visible(text).chars() {
-        match c {
-            '`' => code = !code,
-            '<' | '>' | '[' | ']' | '*' | '_' | '@' | '#' | '\\' | '|' if !code => {
-                escaped.push('\\')
-            }
-            _ => {}
+/// How many backticks a text begins with.
+fn run(text: &str) -> usize {
+    text.len() - text.trim_start_matches('`').len()
+}
+
+/// Where the code ends that a text begins with.
+fn end_of_code(text: &str, ticks: usize) -> Option<usize> {
+    let mut at = ticks;
+    loop {
+        at += text[at..].find('`')?;
+        let found = run(&text[at..]);
+        at += found;
+        if found == ticks {
+            return Some(at);
+        }
+    }
+}
+
+/// Breaks what is made of plain text: mentions, references and addresses.
+const BREAK: &str = "<!-- -->";
+
+fn escape_text(text: &str, escaped: &mut String) {
+    for c in text.chars() {
+        if ['<', '>', '[', ']', '*', '_', '\\', '|', '&'].contains(&c) {
+            escaped.push('\\');
         }
         escaped.push(c);
+        if ['@', '#'].contains(&c) || escaped.ends_with("://") {
+            escaped.push_str(BREAK);
+        }
     }
-    escaped
 }
 
 /// Escapes the message of a workflow command.
@@ -372,8 +399,20 @@ mod tests {
     fn what_is_no_code_is_no_markup() {
         assert_eq!(
             escape_markdown("a_b <i> `<i>_` @all"),
-            "a\\_b \\<i\\> `<i>_` \\@all"
+            "a\\_b \\<i\\> `<i>_` @<!-- -->all"
         );
+    }
+
+    #[test]
+    fn backticks_of_the_vendors_open_no_code_that_does_not_end() {
+        let escaped =
+            escape_markdown("the value ```@octocat Fixes #1 <img src=https://e.example>`");
+        assert_eq!(
+            escaped,
+            "the value \\`\\`\\`@<!-- -->octocat Fixes #<!-- -->1 \\<img \
+             src=https://<!-- -->e.example\\>\\`"
+        );
+        assert_eq!(escape_markdown("``a`<b>`` <c>"), "``a`<b>`` \\<c\\>");
     }
 
     #[test]

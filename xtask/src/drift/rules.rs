@@ -361,6 +361,12 @@ pub const RULES: &[Rule] = &[
         "Nothing; the next release has a setter for it.",
     ),
     rule(
+        "request-property-added-default",
+        Warning,
+        "An optional property with a default can be sent with what changes something.",
+        "Say in your calls what you mean: those that leave it out get the default.",
+    ),
+    rule(
         "request-property-added-required",
         Breaking,
         "A required property is new.",
@@ -516,7 +522,7 @@ pub const RULES: &[Rule] = &[
         "request-parameter-enum-value-added",
         Info,
         "A parameter takes one more value.",
-        "Nothing; `Unknown` passes it today.",
+        "Nothing; the next release takes it.",
     ),
     rule(
         "request-parameter-enum-value-removed",
@@ -540,7 +546,7 @@ pub const RULES: &[Rule] = &[
         "request-property-enum-value-added",
         Info,
         "A property that is sent may have one more value.",
-        "Nothing; `Unknown` sends it today.",
+        "Nothing; the next release sends it.",
     ),
     rule(
         "request-property-enum-value-removed",
@@ -564,7 +570,7 @@ pub const RULES: &[Rule] = &[
         "response-property-enum-value-added",
         Info,
         "A property that is received may have one more value.",
-        "Nothing; it arrives as `Unknown` until the next release names it.",
+        "Nothing; it arrives as a value without a name until the next release has one.",
     ),
     rule(
         "response-property-enum-value-removed",
@@ -724,6 +730,24 @@ pub const RULES: &[Rule] = &[
         Level::None,
         "An overlay of ours is written for what no longer exists.",
         "Nothing yet: a maintainer must repair the overlay before the crate can be generated.",
+    ),
+    rule(
+        "overlay-action-unneeded",
+        Level::None,
+        "The document says by itself what an overlay of ours said.",
+        "Nothing; a maintainer removes the action from the overlay.",
+    ),
+    rule(
+        "path-id-untold",
+        Level::None,
+        "Nothing tells whose id a path takes; it is a plain number.",
+        "Check the number that you pass: the compiler does not.",
+    ),
+    rule(
+        "name-taken",
+        Level::None,
+        "A name is one in Rust with another of its kind, or with an option of every call.",
+        "Nothing yet: a maintainer must rename it before the crate can be generated.",
     ),
     rule(
         "generation-failed",

@@ -31,9 +31,10 @@ impl<'a> Comparer<'a> {
             seen.push((a, b));
         }
         if a.is_some() || b.is_some() {
-            let old = a.map_or(old, |name| self.base.definitions[name]);
-            let new = b.map_or(new, |name| self.new.definitions[name]);
-            return self.same_within(old, new, seen);
+            return match (self.base.behind(old), self.new.behind(new)) {
+                (Some(old), Some(new)) => self.same_within(old, new, seen),
+                _ => false,
+            };
         }
         match (old, new) {
             (Value::Object(old), Value::Object(new)) => {

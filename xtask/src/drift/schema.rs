@@ -539,10 +539,18 @@ impl<'a> Comparer<'a> {
                 name: at.property(name),
                 ..at.clone()
             };
-            let needed = musts.contains(name) && at.direction.sent;
-            let (aspect, text) = match needed {
-                true => ("added-required", "is new and required"),
-                false => ("added", "is new"),
+            let required = musts.contains(name);
+            let decided = is.get("default").is_some();
+            let (aspect, text) = match at.direction.sent {
+                true if required => ("added-required", "is new and required".to_owned()),
+                true if decided => {
+                    let default = show(is.get("default"));
+                    (
+                        "added-default",
+                        format!("is new, and {default} where it is left out"),
+                    )
+                }
+                _ => ("added", "is new".to_owned()),
             };
             let text = format!("{} ({}) {text}", inner.quoted(), self.new.brief(is));
             self.emit(&inner, aspect, None, place, text);

@@ -139,6 +139,18 @@ impl<'a> Spec<'a> {
         self.definitions.get_key_value(name).map(|(name, _)| *name)
     }
 
+    /// What a node stands for in the end; `None` where names only lead to each other.
+    pub fn behind(&self, node: &'a Value) -> Option<&'a Value> {
+        let mut node = node;
+        for _ in 0..=self.definitions.len() {
+            match self.names(node) {
+                Some(name) => node = self.definitions[name],
+                None => return Some(node),
+            }
+        }
+        None
+    }
+
     pub fn definition_pointer(&self, name: &str) -> String {
         format!("{}/{}", self.definitions_at, escape(name))
     }

@@ -42,9 +42,70 @@ pub struct Difference {
 /// Every difference of two surfaces.
 pub fn differences(base: &Surface, new: &Surface) -> Vec<Difference> {
     let mut found = Vec::new();
-    operations(base, new, &mut found);
-    types(base, new, &mut found);
+    let types = Types::of(base, new);
+    operations(base, new, &types, &mut found);
+    all_types(base, new, &types, &mut found);
     found
+}
+
+/// What must be known of other types to compare two places.
+struct Types<'a> {
+    /// The ids of the new surface.
+    ids: BTreeSet<&'a str>,
+    /// The values of each enum, in the base and in the new surface.
+    enums: [BTreeMap<&'a str, &'a [String]>; 2],
+}
+
+impl<'a> Types<'a> {
+    fn of(base: &'a Surface, new: &'a Surface) -> Self {
+        let ids = new.types.iter().filter(|ty| ty.kind == Kind::Id);
+        let enums = |surface: &'a Surface| {
+            let enums = surface.types.iter().filter_map(|ty| match &ty.kind {
+                Kind::Enum(values) => Some((ty.name.as_str(), values.as_slice())),
+                _ => None,
+            });
+            enums.collect()
+        };
+        Self {
+            ids: ids.map(|ty| ty.name.as_str()).collect(),
+            enums: [enums(base), enums(new)],
+        }
+    }
+
+    /// Whether two types are the same. An integer that is an id now is the same number,
+    /// of which our rules have found whose it is.
+    fn same(&self, was: &str, is: &str) -> bool {
+        let words = is.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
+        let plain = words.map(|part| {
+            let word = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+            match self.ids.contains(word) {
+                true => part.replacen(word, "i64", 1),
+                false => part.to_owned(),
+            }
+        });
+        was == is || was == plain.collect::<String>()
+    }
+
+    /// How bad it is that a place takes other values of its enum than it took.
+    fn values(&self, was: (&str, &Option<Vec<String>>), is: (&str, &Option<Vec<String>>)) -> Level {
+        let all = |side: usize, (ty, accepted): (&str, &'_ Option<Vec<String>>)| {
+            let known = type_names(ty).into_iter();
+            let known = known.filter_map(|name| self.enums[side].get(name.as_str()).copied());
+            let known = known.flatten().cloned().collect::<BTreeSet<String>>();
+            match accepted {
+                Some(accepted) => accepted.iter().cloned().collect(),
+                None => known,
+            }
+        };
+        let (olds, news) = (all(0, was), all(1, is));
+        if olds == news {
+            Level::None
+        } else if olds.is_subset(&news) {
+            Level::Info
+        } else {
+            Level::Breaking
+        }
+    }
 }
 
 fn by_key<'a, T>(items: &'a [T], key: impl Fn(&'a T) -> &'a str) -> BTreeMap<&'a str, &'a T> {
@@ -73,14 +134,14 @@ fn pair(was: impl std::fmt::Display, is: impl std::fmt::Display) -> Vec<String> 
     vec![format!("- {was}"), format!("+ {is}")]
 }
 
-pub(super) fn operations(base: &Surface, new: &Surface, found: &mut Vec<Difference>) {
+fn operations(base: &Surface, new: &Surface, types: &Types, found: &mut Vec<Difference>) {
     let (olds, news) = (
         by_key(&base.operations, |operation| &operation.id),
         by_key(&new.operations, |operation| &operation.id),
     );
     for (id, old) in &olds {
         match news.get(id) {
-            Some(new) => operation(old, new, found),
+            Some(new) => operation(old, new, types, found),
             None => {
                 let subject = Subject::Operation((*id).to_owned());
                 found.push(difference(
@@ -97,7 +158,7 @@ pub(super) fn operations(base: &Surface, new: &Surface, found: &mut Vec<Differen
     }
 }
 
-pub(super) fn operation(old: &Operation, new: &Operation, found: &mut Vec<Difference>) {
+fn operation(old: &Operation, new: &Operation, types: &Types, found: &mut Vec<Difference>) {
     let whole = || Subject::Operation(old.id.clone());
     let call = |text: &str| format!("{}({text})", old.id);
     let (olds, news) = (
@@ -112,8 +173,11 @@ pub(super) fn operation(old: &Operation, new: &Operation, found: &mut Vec<Differ
                 found.push(difference(subject(wire), Level::Breaking, lines));
             }
             Some(is) if is != was => {
-                let lines = pair(call(&was.to_string()), call(&is.to_string()));
-                found.push(difference(subject(wire), argument(was, is), lines));
+                let level = argument(was, is, types);
+                if level > Level::None {
+                    let lines = pair(call(&was.to_string()), call(&is.to_string()));
+                    found.push(difference(subject(wire), level, lines));
+                }
             }
             Some(_) => {}
         }
@@ -181,24 +245,30 @@ pub(super) fn operation(old: &Operation, new: &Operation, found: &mut Vec<Differ
 }
 
 /// How bad another argument under the same name is.
-fn argument(was: &Argument, is: &Argument) -> Level {
-    if was.ty != is.ty || was.name != is.name || (is.required && !was.required) {
+fn argument(was: &Argument, is: &Argument, types: &Types) -> Level {
+    let same_type = types.same(&was.ty, &is.ty);
+    let values = types.values((&was.ty, &was.accepted), (&is.ty, &is.accepted));
+    // Whatever else there is to an argument.
+    let plain = |argument: &Argument| (argument.ty.clone(), argument.range.clone(), argument.list);
+    if !same_type || was.name != is.name || was.required != is.required {
         Level::Breaking
     } else if was.range != is.range {
         Level::Warning
+    } else if plain(was) != plain(is) {
+        Level::Info.max(values)
     } else {
-        Level::Info
+        values
     }
 }
 
-pub(super) fn types(base: &Surface, new: &Surface, found: &mut Vec<Difference>) {
+fn all_types(base: &Surface, new: &Surface, types: &Types, found: &mut Vec<Difference>) {
     let (olds, news) = (
         by_key(&base.types, |ty| &ty.name),
         by_key(&new.types, |ty| &ty.name),
     );
     for (name, old) in &olds {
         match news.get(name) {
-            Some(new) => a_type(old, new, found),
+            Some(new) => a_type(old, new, types, found),
             None => {
                 let subject = Subject::Type((*name).to_owned());
                 found.push(difference(
@@ -224,10 +294,11 @@ pub(super) fn headline(ty: &Type) -> String {
         Kind::Struct { .. } => format!("struct {}", ty.name),
         Kind::Enum(_) => format!("enum {}", ty.name),
         Kind::Union(_) => format!("union {}", ty.name),
+        Kind::Id => format!("id {}", ty.name),
     }
 }
 
-fn a_type(old: &Type, new: &Type, found: &mut Vec<Difference>) {
+fn a_type(old: &Type, new: &Type, types: &Types, found: &mut Vec<Difference>) {
     let whole = || Subject::Type(old.name.clone());
     match (&old.kind, &new.kind) {
         (
@@ -250,7 +321,7 @@ fn a_type(old: &Type, new: &Type, found: &mut Vec<Difference>) {
                 let line = |used: &Used| format!("struct {} ({used})", old.name);
                 found.push(difference(whole(), level, pair(line(was), line(is))));
             }
-            fields(&old.name, *is, olds, news, found);
+            fields(&old.name, *is, [olds, news], types, found);
         }
         (Kind::Enum(olds), Kind::Enum(news)) | (Kind::Union(olds), Kind::Union(news)) => {
             for value in olds.iter().filter(|value| !news.contains(value)) {
@@ -262,6 +333,7 @@ fn a_type(old: &Type, new: &Type, found: &mut Vec<Difference>) {
                 found.push(difference(whole(), Level::Info, lines));
             }
         }
+        (Kind::Id, Kind::Id) => {}
         _ => found.push(difference(
             whole(),
             Level::Breaking,
@@ -270,11 +342,8 @@ fn a_type(old: &Type, new: &Type, found: &mut Vec<Difference>) {
     }
 }
 
-fn fields(ty: &str, used: Used, olds: &[Field], news: &[Field], found: &mut Vec<Difference>) {
-    let (olds, news) = (
-        by_key(olds, |field| &field.name),
-        by_key(news, |field| &field.name),
-    );
+fn fields(ty: &str, used: Used, fields: [&[Field]; 2], types: &Types, found: &mut Vec<Difference>) {
+    let [olds, news] = fields.map(|fields| by_key(fields, |field| &field.name));
     let subject = |name: &str| Subject::Field(ty.to_owned(), name.to_owned());
     for (name, was) in &olds {
         match news.get(name) {
@@ -285,14 +354,21 @@ fn fields(ty: &str, used: Used, olds: &[Field], news: &[Field], found: &mut Vec<
             Some(is) if is != was => {
                 // A builder that can also send null keeps its setter.
                 let nullable = was.nullable == is.nullable || (used == Used::Sent && !was.nullable);
-                let same_type = was.ty == is.ty && was.optional == is.optional && nullable;
-                let level = if same_type {
-                    Level::Info
-                } else {
+                let same_type = types.same(&was.ty, &is.ty);
+                let values = types.values((&was.ty, &was.accepted), (&is.ty, &is.accepted));
+                let plain =
+                    |field: &Field| (field.ty.clone(), field.nullable, field.decode.clone());
+                let level = if !same_type || was.optional != is.optional || !nullable {
                     Level::Breaking
+                } else if plain(was) != plain(is) {
+                    Level::Info.max(values)
+                } else {
+                    values
                 };
-                let lines = pair(format_args!("{ty}.{was}"), format_args!("{ty}.{is}"));
-                found.push(difference(subject(name), level, lines));
+                if level > Level::None {
+                    let lines = pair(format_args!("{ty}.{was}"), format_args!("{ty}.{is}"));
+                    found.push(difference(subject(name), level, lines));
+                }
             }
             Some(_) => {}
         }
@@ -305,5 +381,58 @@ fn fields(ty: &str, used: Used, olds: &[Field], news: &[Field], found: &mut Vec<
             level,
             vec![format!("+ {ty}.{is}")],
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn an_enum(values: &[&str]) -> Type {
+        Type {
+            name: "Grade".to_owned(),
+            kind: Kind::Enum(values.iter().map(|value| (*value).to_owned()).collect()),
+        }
+    }
+
+    fn surface(types: Vec<Type>) -> Surface {
+        Surface {
+            operations: Vec::new(),
+            types,
+        }
+    }
+
+    #[test]
+    fn an_integer_that_is_an_id_now_is_the_same() {
+        let id = Type {
+            name: "AgentId".to_owned(),
+            kind: Kind::Id,
+        };
+        let (base, new) = (surface(Vec::new()), surface(vec![id]));
+        let types = Types::of(&base, &new);
+        assert!(types.same("i64", "AgentId"));
+        assert!(types.same("Vec<i64>", "Vec<AgentId>"));
+        assert!(!types.same("AgentId", "i64"));
+        assert!(!types.same("i64", "OtherId"));
+        assert!(!types.same("String", "AgentId"));
+    }
+
+    #[test]
+    fn a_place_is_judged_by_the_values_that_it_takes() {
+        let some = |values: &[&str]| {
+            let values = values.iter().map(|value| (*value).to_owned());
+            Some(values.collect::<Vec<_>>())
+        };
+        let base = surface(vec![an_enum(&["a", "b"])]);
+        let new = surface(vec![an_enum(&["a", "b", "c"])]);
+        let types = Types::of(&base, &new);
+        let level = |was, is| types.values(("Grade", &was), ("Vec<Grade>", &is));
+        // `c` is new elsewhere.
+        assert_eq!(level(None, some(&["a", "b"])), Level::None);
+        assert_eq!(level(None, None), Level::Info);
+        assert_eq!(level(some(&["a"]), some(&["a", "c"])), Level::Info);
+        assert_eq!(level(some(&["a"]), None), Level::Info);
+        assert_eq!(level(some(&["a", "b"]), some(&["a"])), Level::Breaking);
+        assert_eq!(level(None, some(&["a"])), Level::Breaking);
     }
 }

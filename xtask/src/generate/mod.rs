@@ -13,12 +13,14 @@
 //!    what any operation may answer
 //! 6. [`overlay`], stage `names`
 //! 7. [`names`], [`reserved`]: operations are named, no parameter like an option of a call
-//! 8. [`hoist`], [`roles`], [`ids`]: inline objects, enums and ids become components
+//! 8. [`hoist`], [`roles`], [`ids`]: inline objects, enums and ids become components;
+//!    [`clashes`] — of two names that are one in Rust, one is left out
 //! 9. [`tolerant`] — responses become tolerant, requests stay strict; [`parts`] — what
 //!    stands around a result is no type
 //! 10. [`overlay`], stage `docs`, then [`docs`] where a text is missing
 //! 11. [`lint`]
 
+pub mod clashes;
 pub mod convert;
 pub mod docs;
 pub mod hoist;
@@ -96,6 +98,17 @@ pub enum Problem {
         /// What the parameter's setter would be called.
         parameter: String,
     },
+    /// Two names that are one in Rust.
+    Clash {
+        /// The operation or component.
+        owner: String,
+        /// The name that is kept.
+        stays: String,
+        /// The name that is left out.
+        left_out: String,
+        /// What both are in Rust.
+        rust: String,
+    },
 }
 
 impl fmt::Display for Problem {
@@ -124,6 +137,16 @@ impl fmt::Display for Problem {
                 "{operation}: the parameter `{parameter}` has the name of something that every \
                  call has; give it an {} in a `names` overlay",
                 names::NAME
+            ),
+            Self::Clash {
+                owner,
+                stays,
+                left_out,
+                rust,
+            } => write!(
+                f,
+                "{owner}: {left_out:?} and {stays:?} are both `{rust}` in Rust; take one of them \
+                 away in a `corrections` overlay"
             ),
         }
     }
@@ -154,9 +177,12 @@ pub fn generate(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
     let generated = attempt(contract, overlays)?;
     match generated.problems.as_slice() {
         [] => Ok(generated),
-        [problem] => bail!("{problem}"),
+        [problem] => bail!("{}", json::visible(&problem.to_string())),
         problems => {
-            let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
+            let lines = problems
+                .iter()
+                .map(|problem| json::visible(&problem.to_string()));
+            let lines: Vec<String> = lines.collect();
             bail!(
                 "{} things must be repaired first:\n  {}",
                 lines.len(),
@@ -183,6 +209,7 @@ pub fn attempt(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
     hoist::hoist(&mut document, &mut warnings)?;
     roles::enums(&mut document, &mut warnings, &mut problems)?;
     ids::assign(&mut document, &mut warnings)?;
+    clashes::leave_out(&mut document, &mut problems)?;
     tolerant::relax(&mut document)?;
     tolerant::prune(&mut document);
     parts::mark(&mut document)?;
@@ -246,7 +273,7 @@ pub fn write(spec: &Path, generated: &Generated) -> Result<()> {
         json::write_atomically(&path, &text)?;
     }
     for warning in &generated.warnings {
-        eprintln!("warning: {warning}");
+        eprintln!("warning: {}", json::visible(warning));
     }
     for unneeded in &generated.unneeded {
         eprintln!("note: {unneeded}");

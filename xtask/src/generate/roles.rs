@@ -10,12 +10,12 @@
 //! enum that is there and no new enum. What fits none, or two equally well, is named after
 //! its place, with a warning.
 //!
-//! The values come in the order of the places that overlays name, then of the others. A
-//! place that has not all of them says which in `x-huntress-values`. In a request those are
-//! what it takes; in a response they are what the vendor lists there, which nothing is
-//! refused for: the simulator sends them. A plain string with the name of an enum is of that
-//! enum and takes any of its values. `x-huntress-more-values` (by overlay, beside a name)
-//! has values that are seen although no place lists them.
+//! The values are in alphabetical order, since no order of places or of their lists stays as
+//! it is. A place that has not all of them says which in `x-huntress-values`. In a request
+//! those are what it takes; in a response they are what the vendor lists there, which nothing
+//! is refused for: the simulator sends them. A plain string with the name of an enum is of
+//! that enum and takes any of its values. `x-huntress-more-values` (by overlay, beside a
+//! name) has values that are seen although no place lists them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,26 +54,16 @@ pub fn enums(
     let taken: BTreeSet<String> = components(document).keys().cloned().collect();
     name_others(&mut places, &operations, taken, warnings);
 
-    let mut enums: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    let named = |place: &&Place| place.values.is_some() && place.name.is_some();
-    for place in places.iter().filter(named) {
+    let mut enums: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for place in places.iter().filter(|place| place.values.is_some()) {
         let values = enums
-            .entry(place.name.as_deref().expect("named"))
+            .entry(place.name.as_deref().expect("named by now"))
             .or_default();
-        for value in place.values.iter().flatten() {
-            if !values.contains(&value.as_str()) {
-                values.push(value);
-            }
-        }
+        values.extend(place.values.iter().flatten().map(String::as_str));
     }
     for place in &places {
-        let Some(values) = place.name.as_deref().and_then(|name| enums.get_mut(name)) else {
-            continue;
-        };
-        for value in &place.more {
-            if !values.contains(&value.as_str()) {
-                values.push(value);
-            }
+        if let Some(values) = place.name.as_deref().and_then(|name| enums.get_mut(name)) {
+            values.extend(place.more.iter().map(String::as_str));
         }
     }
     for place in &places {
@@ -192,7 +182,7 @@ fn best(named: &[Place], word: &str, values: &BTreeSet<String>) -> Option<String
 }
 
 /// Replaces an enum by a reference; what else it says stays.
-fn refer(schema: &mut Value, name: &str, all: &[&str], values: Option<&[String]>) {
+fn refer(schema: &mut Value, name: &str, all: &BTreeSet<&str>, values: Option<&[String]>) {
     let map = schema.as_object_mut().expect("a schema");
     map.shift_remove("enum");
     map.shift_remove("type");
