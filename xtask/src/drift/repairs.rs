@@ -38,13 +38,16 @@ impl Judge<'_> {
                     operation,
                     parameter,
                 } => {
-                    self.taken(findings, changes, operation, parameter, text);
+                    self.taken(findings, changes, operation, &[parameter], text);
                     continue;
                 }
                 Problem::Clash {
-                    owner, left_out, ..
+                    owner,
+                    stays,
+                    left_out,
+                    ..
                 } => {
-                    self.taken(findings, changes, owner, left_out, text);
+                    self.taken(findings, changes, owner, &[left_out, stays], text);
                     continue;
                 }
             };
@@ -79,7 +82,7 @@ impl Judge<'_> {
         findings: &mut [Finding],
         changes: &mut Vec<Change>,
         owner: &str,
-        name: &str,
+        names: &[&str],
         text: String,
     ) {
         let is_new = |finding: &&mut Finding| {
@@ -90,11 +93,14 @@ impl Judge<'_> {
             let of_owner = of_owner || finding.types.contains(owner);
             let at = finding.draft.new.as_deref().unwrap_or_default();
             let node = self.new.document.pointer(at);
-            let called = at.ends_with(&format!("/properties/{}", crate::json::escape(name)))
-                || node.is_some_and(|node| {
-                    let own = node["name"].as_str().map(|own| own.trim_end_matches("[]"));
-                    node == name || own == Some(name)
-                });
+            let called = |name: &&str| {
+                at.ends_with(&format!("/properties/{}", crate::json::escape(name)))
+                    || node.is_some_and(|node| {
+                        let own = node["name"].as_str().map(|own| own.trim_end_matches("[]"));
+                        node == name || own == Some(name)
+                    })
+            };
+            let called = names.iter().any(called);
             of_owner && called && finding.draft.base.is_none()
         };
         match findings.iter_mut().find(is_new) {
