@@ -706,7 +706,7 @@ fn a_vendor_that_cannot_be_compared_is_not_no_drift() {
     text(&format!(
         r#"{{"swagger": "2.0", "paths": {{{key}: {{}}, {key}: {{}}}}}}"#
     ));
-    not_compared("~1100%25%0A::error::x stands there twice");
+    not_compared(r"~1100%25\n::error::x stands there twice");
     host.vendor.is_down();
     not_compared("answered 503 Service Unavailable");
 }
