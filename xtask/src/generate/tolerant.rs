@@ -1,8 +1,8 @@
 //! Tolerant responses, strict requests.
 //!
 //! What the server sends must decode whatever the vendor's document forgot: in every
-//! component that is received, only `id` and what the vendor calls required must be
-//! there; anything else may be absent or null; constraints and defaults go; integers
+//! component that is received only `id` must be there, whatever the vendor calls required;
+//! anything else may be absent or null; constraints and defaults go; integers
 //! are 64-bit; only `date-time` stays a format. What we send keeps its constraints, so
 //! that a bad value is refused before a request leaves. A component used both ways is
 //! tolerant.
@@ -131,13 +131,11 @@ fn properties(map: &mut Map<String, Value>, is_envelope: bool) {
     let has_id = map
         .get("properties")
         .is_some_and(|properties| properties.get("id").is_some());
-    if has_id {
-        let required = map.entry("required").or_insert_with(|| json!([]));
-        if let Some(list) = required
-            .as_array_mut()
-            .filter(|list| !list.contains(&json!("id")))
-        {
-            list.push(json!("id"));
+    // An envelope's key is what tells it; of a record all but the id can be done without.
+    if !is_envelope {
+        map.shift_remove("required");
+        if has_id {
+            map.insert("required".to_owned(), json!(["id"]));
         }
     }
     let required = map.get("required").cloned().unwrap_or_default();
@@ -214,7 +212,7 @@ mod tests {
         );
         assert_eq!(
             schemas["Inner"]["properties"]["name"],
-            json!({"type": "string"})
+            json!({"type": "string", "nullable": true})
         );
         assert_eq!(
             schemas["Sent"]["properties"],
