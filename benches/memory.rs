@@ -34,7 +34,7 @@ async fn main() {
         let mut stream = client.list_agents().start_at(first).stream();
         let mut count = 0;
         while let Some(agent) = stream.try_next().await.unwrap() {
-            assert!(agent.id > 0);
+            assert!(agent.id.get() > 0);
             count += 1;
         }
         assert_eq!(count, agents);

@@ -1,149 +1,96 @@
-//! Builders and checks of what is sent.
+//! Setters and checks of what is sent.
 //!
-//! `types::IsolateAgent::builder().reason("…")` can be handed to a call's `body` as it
-//! is. A setter takes anything that converts; a value that does not, a required one that
-//! is missing, or one outside its limits makes the call fail before a request is sent.
+//! `types::IsolateAgent::new().reason("…")` is handed to a call as it is. A setter takes
+//! anything that converts; a value that does not, or one outside its limits, is kept as a
+//! problem and makes the call fail before a request is sent.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::Type;
 
 use super::structs::{Field, Presence, Struct};
 use super::syntax::{argument, compact};
 
-/// `impl T { builder(), check() }` for a sent struct, to stand in `types`.
-pub fn emit_type(body: &Struct, sent: &[&Struct]) -> TokenStream {
+/// `impl T { setters, check() }` for a sent struct, to stand in `types`.
+pub fn emit(body: &Struct, sent: &[&Struct]) -> TokenStream {
     let name = &body.name;
-    let checks: Vec<_> = body
+    let setters = body
         .fields
         .iter()
-        .filter_map(|field| check(field, sent))
-        .collect();
+        .filter(|field| field.presence != Presence::Required)
+        .map(setter);
+    let checks = body.fields.iter().filter_map(|field| check(field, sent));
+    let one_of = |fields: &[String], or_none: bool| {
+        let fields = fields.iter().map(|key| {
+            let name = &body.fields.iter().find(|field| field.key == *key)?.name;
+            Some(quote!((#key, self.#name.is_some())))
+        });
+        let fields: Vec<_> = fields.flatten().collect();
+        (!fields.is_empty()).then(|| quote!(problems.exactly_one(&[#(#fields),*], #or_none);))
+    };
+    let exactly_one = one_of(&body.exactly_one, false);
+    let at_most_one = one_of(&body.at_most_one, true);
     quote! {
         impl #name {
-            /// Starts to build one.
-            pub fn builder() -> builder::#name {
-                builder::#name::default()
-            }
+            #(#setters)*
 
-            pub(crate) fn check(&self) -> ::std::result::Result<(), ::std::string::String> {
+            pub(crate) fn check(&self, problems: &mut crate::input::Problems) {
+                problems.extend(&self.problems);
                 #(#checks)*
-                Ok(())
-            }
-        }
-    }
-}
-
-/// The builder, to stand in `types::builder`.
-pub fn emit_builder(body: &Struct) -> TokenStream {
-    let name = &body.name;
-    let doc = format!("Builds a [`{name}`](super::{name}).");
-    let fields = body.fields.iter().map(|field| {
-        let (name, ty) = (&field.name, in_builder(&field.ty));
-        quote!(#name: ::std::result::Result<#ty, ::std::string::String>)
-    });
-    let starts = body.fields.iter().map(|field| {
-        let (name, key) = (&field.name, &field.key);
-        match field.presence {
-            Presence::Required => quote!(#name: crate::input::missing(#key)),
-            _ => quote!(#name: Ok(None)),
-        }
-    });
-    let setters = body.fields.iter().map(setter);
-    let names: Vec<_> = body.fields.iter().map(|field| &field.name).collect();
-    quote! {
-        #[doc = #doc]
-        #[derive(Clone, Debug)]
-        #[must_use = "a builder does nothing until it is handed to a call"]
-        pub struct #name { #(#fields,)* }
-
-        impl ::std::default::Default for #name {
-            fn default() -> Self {
-                Self { #(#starts,)* }
-            }
-        }
-
-        impl #name { #(#setters)* }
-
-        impl ::std::convert::TryFrom<#name> for super::#name {
-            type Error = crate::InvalidValue;
-
-            fn try_from(builder: #name) -> ::std::result::Result<Self, crate::InvalidValue> {
-                let value = Self { #(#names: builder.#names?,)* };
-                value.check()?;
-                Ok(value)
+                #exactly_one
+                #at_most_one
             }
         }
     }
 }
 
 fn setter(field: &Field) -> TokenStream {
-    let Field { name, key, doc, .. } = field;
-    let wrap = |value: TokenStream| match field.presence {
-        Presence::Required => value,
-        Presence::Optional => quote!(#value.map(Some)),
-        Presence::Nullable => quote!(#value.map(|value| Some(Some(value)))),
-    };
-    let clear = (field.presence == Presence::Nullable).then(|| {
+    let Field { name, key, .. } = field;
+    let doc = field.setter_doc();
+    let nullable = field.presence == Presence::Nullable;
+    let wrap = nullable.then(|| quote!(.map(Some)));
+    let clear = nullable.then(|| {
         let clear = format_ident!("clear_{name}");
         let doc = format!("Sends an explicit null for `{key}`, which erases it.");
         quote! {
             #[doc = #doc]
             pub fn #clear(mut self) -> Self {
-                self.#name = Ok(Some(None));
+                self.#name = Some(None);
                 self
             }
         }
     });
     let setter = match argument("Vec", &field.inner) {
-        Some(item) => {
-            let item = in_builder(item);
-            let value = wrap(quote!(crate::input::list(#key, values)));
-            quote! {
-                pub fn #name<I>(mut self, values: I) -> Self
-                where
-                    I: ::std::iter::IntoIterator,
-                    I::Item: ::std::convert::TryInto<#item, Error: ::std::fmt::Display>,
-                {
-                    self.#name = #value;
-                    self
-                }
+        Some(item) => quote! {
+            pub fn #name<I>(mut self, values: I) -> Self
+            where
+                I: ::std::iter::IntoIterator,
+                I::Item: ::std::convert::TryInto<#item, Error: ::std::fmt::Display>,
+            {
+                self.#name = self.problems.list(#key, values)#wrap;
+                self
             }
-        }
+        },
         None => {
-            let inner = in_builder(&field.inner);
-            let value = wrap(quote!(crate::input::value(#key, value)));
+            let inner = &field.inner;
+            let value = match field.minimum {
+                Some(minimum) => {
+                    let maximum = field.maximum.unwrap_or(i64::MAX);
+                    quote!(self.problems.number(#key, value, #minimum, #maximum))
+                }
+                None => quote!(self.problems.value(#key, value)),
+            };
             quote! {
                 pub fn #name<V>(mut self, value: V) -> Self
                 where
                     V: ::std::convert::TryInto<#inner, Error: ::std::fmt::Display>,
                 {
-                    self.#name = #value;
+                    self.#name = #value #wrap;
                     self
                 }
             }
         }
     };
     quote!(#[doc = #doc] #setter #clear)
-}
-
-/// A type of `types` as it is written in `types::builder`.
-fn in_builder(ty: &Type) -> Type {
-    use syn::visit_mut::{VisitMut, visit_type_path_mut};
-    struct Super;
-    impl VisitMut for Super {
-        fn visit_type_path_mut(&mut self, path: &mut syn::TypePath) {
-            visit_type_path_mut(self, path);
-            let local = path.path.leading_colon.is_none() && path.path.segments.len() == 1;
-            let name = path.path.segments[0].ident.to_string();
-            if local && name.starts_with(char::is_uppercase) {
-                path.path.segments.insert(0, syn::parse_quote!(super));
-            }
-        }
-    }
-    let mut ty = ty.clone();
-    Super.visit_type_mut(&mut ty);
-    ty
 }
 
 fn check(field: &Field, sent: &[&Struct]) -> Option<TokenStream> {
@@ -154,23 +101,36 @@ fn check(field: &Field, sent: &[&Struct]) -> Option<TokenStream> {
         Presence::Nullable => quote!(self.#name.iter().flatten().next()),
     };
     if let (Some(minimum), maximum) = (field.minimum, field.maximum.unwrap_or(i64::MAX)) {
-        return Some(quote!(crate::input::in_range(#key, #value.copied(), #minimum, #maximum)?;));
+        return Some(quote!(problems.in_range(#key, #value.copied(), #minimum, #maximum);));
     }
     if field.min_length.is_some() || field.max_length.is_some() {
         let minimum = usize::try_from(field.min_length.unwrap_or(0)).unwrap_or(0);
         let maximum = field
             .max_length
             .map_or(usize::MAX, |m| usize::try_from(m).unwrap_or(usize::MAX));
-        return Some(quote!(crate::input::length(#key, #value, #minimum, #maximum)?;));
+        return Some(quote!(problems.length(#key, #value, #minimum, #maximum);));
     }
-    let nested = sent.iter().any(|body| body.name == compact(&field.inner));
-    nested.then(|| quote!(if let Some(inner) = #value { inner.check()?; }))
+    let item = argument("Vec", &field.inner);
+    let each = match item {
+        Some(_) => quote!(for value in #value.into_iter().flatten()),
+        None => quote!(for value in #value.into_iter()),
+    };
+    let item = item.unwrap_or(&field.inner);
+    if let Some(accepted) = &field.accepted {
+        return Some(quote! {
+            #each {
+                problems.accepted(#key, value.as_str(), #item::KNOWN, &[#(#accepted),*]);
+            }
+        });
+    }
+    let nested = sent.iter().any(|body| body.name == compact(item));
+    nested.then(|| quote!(#each { value.check(problems); }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use syn::parse_quote;
+    use syn::{Type, parse_quote};
 
     fn field(presence: Presence, inner: Type) -> Field {
         let ty = match presence {
@@ -186,6 +146,7 @@ mod tests {
             inner,
             presence,
             decode: None,
+            comma_separated: false,
             accepted: None,
             minimum: None,
             maximum: None,
@@ -203,13 +164,6 @@ mod tests {
     }
 
     #[test]
-    fn our_types_are_one_module_up_and_foreign_ones_where_they_are() {
-        let ty = parse_quote!(::std::vec::Vec<Product>);
-        assert_eq!(compact(&in_builder(&ty)), "::std::vec::Vec<super::Product>");
-        assert_eq!(compact(&in_builder(&parse_quote!(bool))), "bool");
-    }
-
-    #[test]
     fn limits_are_checked_in_the_check() {
         let mut limited = field(Presence::Optional, parse_quote!(u32));
         assert!(check(&limited, &[]).is_none());
@@ -223,5 +177,18 @@ mod tests {
         let mut long = field(Presence::Required, parse_quote!(String));
         long.max_length = Some(256);
         assert!(check(&long, &[]).unwrap().to_string().contains("length"));
+    }
+
+    #[test]
+    fn a_place_that_takes_only_some_values_checks_them() {
+        let mut some = field(Presence::Optional, parse_quote!(::std::vec::Vec<Severity>));
+        assert!(check(&some, &[]).is_none());
+        some.accepted = Some(vec!["low".to_owned()]);
+        let code = compact(&check(&some, &[]).unwrap());
+        assert!(
+            code.contains(r#"problems.accepted("f",value.as_str(),Severity::KNOWN,&["low"])"#),
+            "{code}"
+        );
+        assert_eq!(some.setter_doc(), "The f.\n\nHere it can be `low`.");
     }
 }

@@ -1,5 +1,5 @@
 //! Open enums: progenitor's closed ones are replaced by `open_enum!` (`src/open_enum.rs`),
-//! which decodes a value it does not know as `Unknown(String)` and parses strictly.
+//! which decodes a value it does not know as `Other` and parses strictly.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -19,9 +19,9 @@ impl OpenEnum {
     pub fn read(item: &ItemEnum, doc: &str) -> Self {
         let variants = item.variants.iter().map(|variant| {
             let value = renamed(&variant.attrs).unwrap_or_else(|| variant.ident.to_string());
-            // `Unknown` is the variant for what is not known.
-            let name = if variant.ident == "Unknown" {
-                ident("UnknownValue")
+            // `Other` is the variant for what is not known.
+            let name = if variant.ident == "Other" {
+                ident("OtherValue")
             } else {
                 variant.ident.clone()
             };
@@ -79,9 +79,9 @@ mod tests {
     use syn::parse_quote;
 
     #[test]
-    fn values_come_from_the_rename_and_unknown_is_kept_free() {
+    fn values_come_from_the_rename_and_other_is_kept_free() {
         let item: ItemEnum = parse_quote! {
-            pub enum E { #[serde(rename = "a-b")] AB, Plain, #[serde(rename = "unknown")] Unknown }
+            pub enum E { #[serde(rename = "a-b")] AB, Plain, #[serde(rename = "other")] Other }
         };
         let read = OpenEnum::read(&item, "An E.");
         let variants: Vec<_> = read
@@ -94,7 +94,7 @@ mod tests {
             [
                 ("AB".to_owned(), "a-b"),
                 ("Plain".to_owned(), "Plain"),
-                ("UnknownValue".to_owned(), "unknown")
+                ("OtherValue".to_owned(), "other")
             ]
         );
     }

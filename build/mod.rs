@@ -34,6 +34,8 @@ pub struct Code<'a> {
     pub structs: Vec<Struct>,
     pub enums: Vec<OpenEnum>,
     pub unions: Vec<ItemEnum>,
+    /// Name and text.
+    pub ids: Vec<(syn::Ident, String)>,
 }
 
 /// Parses the document; the error says where it is broken.
@@ -52,6 +54,7 @@ pub fn generate<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Co
         structs: Vec::new(),
         enums: Vec::new(),
         unions: Vec::new(),
+        ids: Vec::new(),
     };
     for item in syntax::module(&raw.items, "types")? {
         let name = match item {
@@ -65,6 +68,10 @@ pub fn generate<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Co
         match (item, &schema.kind) {
             (Item::Struct(item), Kind::Object(properties)) => {
                 code.structs.push(Struct::read(item, schema, properties)?);
+            }
+            (Item::Struct(item), Kind::Id) => {
+                code.ids
+                    .push((item.ident.clone(), schema.description.clone()));
             }
             (Item::Enum(item), Kind::Enum) => {
                 code.enums.push(OpenEnum::read(item, &schema.description));
@@ -80,6 +87,7 @@ pub fn generate<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Co
     Ok(code)
 }
 
+/// A union takes any JSON in the end, so that a new form costs nothing.
 fn union(item: &ItemEnum, doc: &str) -> ItemEnum {
     let (name, variants) = (&item.ident, &item.variants);
     let variants = variants.iter().map(|variant| {
@@ -91,7 +99,11 @@ fn union(item: &ItemEnum, doc: &str) -> ItemEnum {
         #[derive(Clone, Debug, PartialEq, ::serde::Deserialize, ::serde::Serialize)]
         #[serde(untagged)]
         #[non_exhaustive]
-        pub enum #name { #(#variants),* }
+        pub enum #name {
+            #(#variants,)*
+            /// In a form that this version does not know, as it came.
+            Other(::serde_json::Value),
+        }
     }
 }
 
@@ -101,15 +113,23 @@ impl Code<'_> {
         let enums = self.enums.iter().map(OpenEnum::emit);
         let structs = self.structs.iter().map(Struct::emit);
         let unions = &self.unions;
+        let union_names: Vec<_> = unions.iter().map(|union| &union.ident).collect();
+        let ids = self
+            .ids
+            .iter()
+            .map(|(name, doc)| quote!(crate::ids::id_type! { #[doc = #doc] pub struct #name; }));
         let sent: Vec<&Struct> = self.structs.iter().filter(|ty| ty.sent).collect();
-        let bodies = sent.iter().map(|ty| bodies::emit_type(ty, &sent));
-        let body_builders = sent.iter().map(|ty| bodies::emit_builder(ty));
-        let builders = self.operations.iter().map(Operation::emit);
+        let bodies = sent.iter().map(|ty| bodies::emit(ty, &sent));
+        let calls = self.operations.iter().map(Operation::emit);
         let client = self.operations.iter().map(Operation::emit_client_method);
         let account = self
             .operations
             .iter()
             .filter_map(Operation::emit_account_method);
+        let shared = self
+            .operations
+            .iter()
+            .filter_map(Operation::emit_shared_method);
         let Contract {
             captured,
             taken_over,
@@ -128,30 +148,37 @@ impl Code<'_> {
             };
 
             /// What is sent and received. Generated from the vendor's document.
+            ///
+            /// Records are received: their fields are public, and `new` makes one of what
+            /// must be there, for tests. Bodies are sent: they have a setter for each field.
+            /// Ids and enums are types of their own.
             pub mod types {
                 #(#structs)*
                 #(#unions)*
                 #(#enums)*
+                #(#ids)*
                 #(#bodies)*
 
-                /// Builders of what is sent.
-                pub mod builder {
-                    #(#body_builders)*
-                }
+                crate::fit::fit_anything!(#(#union_names),*);
             }
 
             /// One builder for each operation. Generated from the vendor's document.
-            pub mod builder {
+            ///
+            /// Each has a setter for what the operation can be told, options that all calls
+            /// have (`timeout`, `deadline`, `retry`, `header`, `query`), and `send`;
+            /// awaiting it does what `send` does. Lists have `stream` and `pages`.
+            pub mod calls {
                 use super::types;
+                use crate::call::{Call, Prepare, Ready};
                 use crate::client::Client;
+                use crate::envelope::Envelope;
                 use crate::error::Error;
                 use crate::operation::Operation;
+                use crate::pagination::List;
                 use crate::retry::Access;
-                use crate::pagination::{Items, List, Pages};
-                use crate::response::{Page, Response};
-                use crate::envelope;
+                use http::Method;
 
-                #(#builders)*
+                #(#calls)*
             }
 
             /// Every operation of the API.
@@ -159,6 +186,30 @@ impl Code<'_> {
 
             /// The operations that can be called for one managed account.
             impl crate::AccountClient { #(#account)* }
+
+            /// The operations that an own account and a managed one have in common.
+            ///
+            /// [`Client`](crate::Client) and [`AccountClient`](crate::AccountClient) have
+            /// these methods themselves; the trait lets one function serve both, and nobody
+            /// else can implement it:
+            ///
+            /// ```no_run
+            /// use huntress::{AccountOperations, Client, Error};
+            ///
+            /// async fn hosts(account: &impl AccountOperations) -> Result<usize, Error> {
+            ///     Ok(account.list_agents().stream().collect_all().await?.items.len())
+            /// }
+            ///
+            /// # async fn f(client: Client) -> Result<(), Error> {
+            /// println!("{} and {}", hosts(&client).await?, hosts(&client.for_account(7)).await?);
+            /// # Ok(())
+            /// # }
+            /// ```
+            pub trait AccountOperations: crate::account::sealed::Scope { #(#shared)* }
+
+            impl AccountOperations for crate::Client {}
+
+            impl AccountOperations for crate::AccountClient {}
         };
         let file = syn::parse2(file)
             .map_err(|error| format!("the generated code does not parse: {error}"))?;

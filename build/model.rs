@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 pub struct Model {
     /// By operation id.
     pub operations: BTreeMap<String, Operation>,
-    /// By component name; envelopes, their parts and ids are left out.
+    /// By component name; envelopes and their parts are left out.
     pub schemas: BTreeMap<String, Schema>,
     pub contract: Contract,
 }
@@ -59,10 +59,14 @@ pub enum PageToken {
 pub struct Parameter {
     /// As it stands in the URL: `types[]`.
     pub name: String,
+    /// What its setter is called by an overlay, where its own name cannot be that.
+    pub setter: Option<String>,
     pub description: String,
     pub required: bool,
     /// The list travels as one comma-separated value.
     pub comma_separated: bool,
+    /// It is an id of this type.
+    pub id: Option<String>,
     /// The values of its enum that it takes, where it does not take all.
     pub accepted: Option<Vec<String>>,
     pub minimum: Option<i64>,
@@ -95,6 +99,12 @@ pub struct Schema {
     pub sent: bool,
     /// Reachable from a success response.
     pub received: bool,
+    /// What must be there, in the vendor's order.
+    pub required: Vec<String>,
+    /// Of these properties one must be sent.
+    pub exactly_one: Vec<String>,
+    /// Of these properties one may be sent.
+    pub at_most_one: Vec<String>,
 }
 
 /// What a component is.
@@ -103,6 +113,8 @@ pub enum Kind {
     Object(Vec<Property>),
     Enum,
     Union,
+    /// An integer that is the id of something.
+    Id,
 }
 
 /// A property of an object.
@@ -112,8 +124,10 @@ pub struct Property {
     pub description: String,
     pub required: bool,
     pub nullable: bool,
-    /// The name of a function in `src/lenient.rs`.
+    /// The name of a module in `src/lenient.rs`.
     pub decode: Option<String>,
+    /// The list travels as one comma-separated value.
+    pub comma_separated: bool,
     /// The values of its enum that it takes, where it does not take all.
     pub accepted: Option<Vec<String>>,
     pub minimum: Option<i64>,
@@ -124,8 +138,8 @@ pub struct Property {
 
 const ENVELOPE: &str = "x-huntress-envelope";
 const PART_OF_ENVELOPE: &str = "x-huntress-part-of-envelope";
-/// Marks a component that is an id.
-pub const ID: &str = "x-huntress-id";
+const ID: &str = "x-huntress-id";
+const ACCEPTED: &str = "x-huntress-values";
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// The component that a `$ref`, bare or in a single-entry `allOf`, names.
@@ -165,13 +179,13 @@ impl Model {
             }
         }
         for (name, schema) in entries(&document["components"]["schemas"]) {
-            if [ENVELOPE, PART_OF_ENVELOPE, ID]
-                .iter()
-                .all(|key| schema.get(*key).is_none())
-            {
+            if schema.get(ENVELOPE).is_none() && schema.get(PART_OF_ENVELOPE).is_none() {
                 let schema = Schema {
                     description: text(schema, "description"),
                     kind: Kind::read(schema),
+                    required: texts(&schema["required"]).unwrap_or_default(),
+                    exactly_one: texts(&schema["x-huntress-exactly-one"]).unwrap_or_default(),
+                    at_most_one: texts(&schema["x-huntress-at-most-one"]).unwrap_or_default(),
                     sent: sent.contains(name.as_str()),
                     received: received.contains(name.as_str()),
                 };
@@ -204,7 +218,9 @@ impl Operation {
             deprecated: operation["deprecated"] == true,
             account_scope: operation["x-huntress-account-scope"] == true,
             reads: method == "get" || operation["x-huntress-reads"] == true,
-            parameters: parameters.map(Parameter::read).collect(),
+            parameters: parameters
+                .map(|parameter| Parameter::read(document, parameter))
+                .collect(),
             body: referenced(body).map(str::to_owned),
             envelope: Envelope::read(document, operation)?,
             page_token: PageToken::read(document, operation),
@@ -228,13 +244,18 @@ impl PageToken {
 }
 
 impl Parameter {
-    fn read(parameter: &Value) -> Self {
+    fn read(document: &Value, parameter: &Value) -> Self {
         let schema = &parameter["schema"];
+        let component =
+            referenced(schema).map(|name| (name, &document["components"]["schemas"][name]));
+        let id = component.filter(|(_, component)| component[ID] == true);
         Self {
             name: text(parameter, "name"),
+            setter: parameter["x-huntress-name"].as_str().map(str::to_owned),
             description: text(parameter, "description"),
             required: parameter["required"] == true,
             comma_separated: schema["type"] == "array" && parameter["explode"] == false,
+            id: id.map(|(name, _)| name.to_owned()),
             accepted: accepted(schema),
             minimum: schema["minimum"].as_i64(),
             maximum: schema["maximum"].as_i64(),
@@ -269,6 +290,9 @@ impl Envelope {
 
 impl Kind {
     fn read(schema: &Value) -> Self {
+        if schema[ID] == true {
+            return Self::Id;
+        }
         if schema.get("enum").is_some() {
             return Self::Enum;
         }
@@ -283,6 +307,7 @@ impl Kind {
             required: required.contains(&name.as_str()),
             nullable: property["nullable"] == true,
             decode: property["x-huntress-decode"].as_str().map(str::to_owned),
+            comma_separated: property["x-huntress-comma-separated"] == true,
             accepted: accepted(property),
             minimum: property["minimum"].as_i64(),
             maximum: property["maximum"].as_i64(),
@@ -295,12 +320,12 @@ impl Kind {
 
 /// The values that a place takes of its enum, or its list of such.
 fn accepted(schema: &Value) -> Option<Vec<String>> {
-    let values = &schema["x-huntress-values"];
-    let values = values
-        .as_array()
-        .or(schema["items"]["x-huntress-values"].as_array())?;
-    let values = values.iter().filter_map(Value::as_str);
-    Some(values.map(str::to_owned).collect())
+    texts(&schema[ACCEPTED]).or_else(|| texts(&schema["items"][ACCEPTED]))
+}
+
+fn texts(node: &Value) -> Option<Vec<String>> {
+    let texts = node.as_array()?.iter().filter_map(Value::as_str);
+    Some(texts.map(str::to_owned).collect())
 }
 
 fn text(node: &Value, key: &str) -> String {

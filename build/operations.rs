@@ -1,8 +1,9 @@
 //! Operations: progenitor's request building inside our builders.
 //!
 //! Of progenitor's `send` we keep what it is best at: the URL, the query, the body. Ours
-//! are the setters (errors that say what was wrong, lists from any iterator), the checks
-//! of limits, the account scope, the decoding and the error type.
+//! are the arguments and setters (errors that say what was wrong, lists from any iterator),
+//! the checks of limits, the account scope, the decoding and the error type. What all calls
+//! have is in `src/options.rs`.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,11 @@ use syn::{
 };
 
 use super::model::{self, Envelope, Model, PageToken, Parameter};
+use super::structs::{converted, taken, with_accepted};
 use super::syntax::{argument, compact, ident, module, pascal, with_jiff};
+
+/// What the API calls `limit`: it is no limit of a stream.
+const PAGE_SIZE: &str = "page_size";
 
 /// One operation, ready to be emitted.
 pub struct Operation<'a> {
@@ -31,6 +36,8 @@ pub struct Operation<'a> {
 /// One parameter.
 pub struct Field<'a> {
     pub name: Ident,
+    /// progenitor's name for it.
+    inner: Ident,
     pub ty: Type,
     pub parameter: &'a Parameter,
 }
@@ -85,220 +92,157 @@ impl<'a> Operation<'a> {
         })
     }
 
-    /// The builder, to stand in the module `builder`.
+    fn arguments(&self) -> impl Iterator<Item = &Field<'a>> {
+        self.fields.iter().filter(|field| field.parameter.required)
+    }
+
+    /// The builder, to stand in the module `calls`.
     pub fn emit(&self) -> TokenStream {
         let Self {
             name,
             facts,
-            returns,
             url,
             request,
             ..
         } = self;
-        let doc = format!("Builder of [`{id}`](crate::Client::{id}).", id = facts.id);
-        let (id, method, path) = (&facts.id, &facts.method, &facts.path);
-        let account = facts
-            .account_scope
-            .then(|| ident("account_id"))
-            .into_iter()
-            .collect::<Vec<_>>();
+        let doc = format!("Made by [`{id}`](crate::Client::{id}).", id = facts.id);
+        let (id, method, path) = (&facts.id, ident(&facts.method), &facts.path);
         let names: Vec<_> = self.fields.iter().map(|field| &field.name).collect();
-        let types = self.fields.iter().map(|field| {
-            let ty = &field.ty;
-            if field.parameter.required {
-                quote!(#ty)
-            } else {
-                quote!(::std::option::Option<#ty>)
-            }
-        });
-        let starts = self.fields.iter().map(|field| {
-            let key = &field.parameter.name;
-            if field.parameter.required {
-                quote!(crate::input::missing(#key))
-            } else {
-                quote!(Ok(None))
-            }
-        });
-        let body = facts
-            .body
-            .as_deref()
-            .map(ident)
-            .into_iter()
-            .collect::<Vec<_>>();
-        let body_field: Vec<_> = body.iter().map(|_| ident("body")).collect();
-        let setters = self.fields.iter().map(setter);
-        let checks = self.fields.iter().filter_map(check);
-        let body_checks = body_field
+        let unpacked = self
+            .fields
             .iter()
-            .map(|body| quote!(#body.check().map_err(|problem| operation.refuse(problem))?;));
-        let decode = decoder(&facts.envelope);
-        let send_doc = format!("Sends `{method} {path}`.");
-        let list = self.emit_list();
+            .map(|Field { name, inner, .. }| match name == inner {
+                true => quote!(#name),
+                false => quote!(#name: #inner),
+            });
+        let types = self
+            .fields
+            .iter()
+            .map(|field| match (&field.ty, field.parameter.required) {
+                (ty, true) => quote!(#ty),
+                (ty, false) => quote!(::std::option::Option<#ty>),
+            });
+        let body: Vec<_> = facts.body.as_deref().map(ident).into_iter().collect();
+        let body_field: Vec<_> = body.iter().map(|_| ident("body")).collect();
+        let required: Vec<_> = self.arguments().map(|field| &field.name).collect();
+        let required_types = self.arguments().map(|field| &field.ty);
+        let optional = self.fields.iter().filter(|field| !field.parameter.required);
+        let optional = optional.map(|field| &field.name);
+        let setters = self.fields.iter().filter_map(setter);
+        let checks: Vec<_> = self.fields.iter().filter_map(check).collect();
+        let checked = !checks.is_empty() || facts.body.is_some();
+        let mutable = checked.then(|| quote!(mut));
         let access = ident(match (facts.reads, &*facts.method) {
             (true, "GET") => "Read",
             (true, _) => "Query",
             (false, _) => "Write",
         });
-        let retry_writes: Vec<_> = (!facts.reads)
-            .then(|| ident("retry_writes"))
-            .into_iter()
-            .collect();
+        let sends = self.emit_sends();
         quote! {
             #[doc = #doc]
             #[derive(Clone, Debug)]
             #[must_use = "a call does nothing until it is sent"]
             pub struct #name {
-                client: Client,
-                #(#account: ::std::option::Option<i64>,)*
-                #(#retry_writes: bool,)*
-                #(#names: ::std::result::Result<#types, ::std::string::String>,)*
-                #(#body_field: ::std::result::Result<types::#body, ::std::string::String>,)*
+                call: Call,
+                #(#names: #types,)*
+                #(#body_field: types::#body,)*
             }
 
             impl #name {
-                pub(crate) const OPERATION: Operation =
-                    Operation::new(#id, Access::#access, #method, #path);
-
-                pub(crate) fn new(client: &Client #(, #account: ::std::option::Option<i64>)*) -> Self {
+                pub(crate) fn new(
+                    client: &Client,
+                    scope: ::std::option::Option<i64>
+                    #(, #required: #required_types)*
+                    #(, #body_field: types::#body)*
+                ) -> Self {
                     Self {
-                        client: client.clone(),
-                        #(#account,)*
-                        #(#retry_writes: false,)*
-                        #(#names: #starts,)*
-                        #(#body_field: types::#body::builder().try_into().map_err(crate::InvalidValue::into_text),)*
+                        call: Call::new(client, scope),
+                        #(#required,)*
+                        #(#optional: None,)*
+                        #(#body_field,)*
                     }
                 }
 
                 #(#setters)*
+            }
 
-                #(
-                    /// The request body: a value or a builder of it.
-                    pub fn body<V>(mut self, value: V) -> Self
-                    where
-                        V: ::std::convert::TryInto<types::#body, Error: ::std::fmt::Display>,
-                    {
-                        self.body = value.try_into().map_err(|problem| problem.to_string());
-                        self
-                    }
-                )*
-
-                #(
-                    /// Sends this write again like a read, also when nobody knows whether the
-                    /// first one took effect: after a time-out, a broken connection or a
-                    /// server error. Only for a write that does no harm when it is done twice;
-                    /// see [`RetryPolicy`](crate::RetryPolicy).
-                    pub fn #retry_writes(mut self) -> Self {
-                        self.#retry_writes = true;
-                        self
-                    }
-                )*
-
-                fn request(self) -> ::std::result::Result<(Operation, ::reqwest::Request), Error> {
-                    let Self { client, #(#account,)* #(#retry_writes,)* #(#names,)* #(#body_field,)* } = self;
-                    let operation = Self::OPERATION
-                        #(.for_account(#account))* #(.with_retries(#retry_writes))*;
-                    #(let #names = #names.map_err(|problem| operation.refuse(problem))?;)*
-                    #(let #body_field = #body_field.map_err(|problem| operation.refuse(problem))?;)*
+            impl Prepare for #name {
+                fn prepare(self) -> ::std::result::Result<Ready, Error> {
+                    let Self { #mutable call, #(#unpacked,)* #(#body_field,)* } = self;
                     #(#checks)*
-                    #(#body_checks)*
+                    #(#body_field.check(&mut call.problems);)*
+                    let operation = Operation::new(#id, Access::#access, Method::#method, #path);
+                    let operation = call.checked(operation)?;
+                    let client = &call.client;
                     let url = #url;
-                    let request = #request.map_err(|problem| operation.unbuildable(&problem))?;
-                    Ok((operation, request))
-                }
-
-                #[doc = #send_doc]
-                ///
-                /// # Errors
-                ///
-                /// See [`Error`] for what can go wrong and how to tell it apart.
-                pub async fn send(self) -> ::std::result::Result<#returns, Error> {
-                    Ok(self.send_with_response().await?.into_value())
-                }
-
-                /// Like [`send`](Self::send), with the status and headers of the response.
-                ///
-                /// # Errors
-                ///
-                /// As [`send`](Self::send).
-                pub async fn send_with_response(self) -> ::std::result::Result<Response<#returns>, Error> {
-                    let client = self.client.clone();
-                    let (operation, request) = self.request()?;
-                    client.execute(operation, request).await?.decode(#decode)
+                    let request = #request;
+                    call.ready(operation, request)
                 }
             }
 
-            #list
+            #sends
         }
     }
 
-    /// Streams over all pages, for an operation that answers one.
-    fn emit_list(&self) -> Option<TokenStream> {
+    /// How it is sent.
+    fn emit_sends(&self) -> TokenStream {
         let Self {
             name,
             facts,
             returns,
             ..
         } = self;
-        let (Envelope::Page(key), Some(item)) = (&facts.envelope, argument("Page", returns)) else {
-            return None;
+        let place = format!("{} {}", facts.method, facts.path);
+        let retries = (!facts.reads).then(|| quote!(crate::options::write_options!(#name);));
+        let envelope = match &facts.envelope {
+            Envelope::Page(key) => {
+                let page = self.emit_page(key, &place);
+                return quote!(#retries #page);
+            }
+            Envelope::Nothing => quote!(Envelope::Nothing),
+            Envelope::Bare(keys) => quote!(Envelope::Bare(&[#(#keys),*])),
+            Envelope::ResourceOrBare(key) => quote!(Envelope::UnderOrBare(#key)),
+            Envelope::Resource(key) | Envelope::List(key) => quote!(Envelope::Under(#key)),
         };
-        let limit = self
-            .fields
-            .iter()
-            .find(|field| field.name == "limit")
-            .map(|field| {
-                let largest = field.parameter.maximum.unwrap_or(500);
-                let largest = proc_macro2::Literal::i64_unsuffixed(largest);
-                quote!(if let Ok(limit) = &mut self.limit { limit.get_or_insert(#largest); })
-            });
+        quote! {
+            #retries
+            crate::options::sends_one!(#name, #place, #returns, #envelope);
+        }
+    }
+
+    /// A page, and the streams over all of them.
+    fn emit_page(&self, key: &str, place: &str) -> TokenStream {
+        let (name, facts) = (&self.name, self.facts);
+        let item = argument("Page", &self.returns).expect("a page is read as one");
+        let size = self.fields.iter().find(|field| field.name == PAGE_SIZE);
+        let largest = size.map(|field| field.parameter.maximum.unwrap_or(500));
+        let note = largest
+            .map(|largest| format!(", {largest} a page unless `{PAGE_SIZE}` says otherwise"));
+        let note = note.unwrap_or_default();
+        let choose = largest.map(|largest| {
+            let largest = proc_macro2::Literal::i64_unsuffixed(largest);
+            quote!(self.page_size.get_or_insert(#largest);)
+        });
         let (get, set) = match facts.page_token {
-            PageToken::Nowhere => return None,
+            // Refused when the model is read.
+            PageToken::Nowhere => (quote!(None), quote!()),
             PageToken::Query => (
-                quote!(self.page_token.clone().ok().flatten()),
-                quote!(self.page_token = Ok(token);),
+                quote!(self.page_token.clone()),
+                quote!(self.page_token = token;),
             ),
             PageToken::Body => (
-                quote!(
-                    self.body
-                        .as_ref()
-                        .ok()
-                        .and_then(|body| body.page_token.clone())
-                ),
-                quote!(if let Ok(body) = &mut self.body {
-                    body.page_token = token;
-                }),
+                quote!(self.body.page_token.clone()),
+                quote!(self.body.page_token = token;),
             ),
         };
-        Some(quote! {
-            impl #name {
-                /// All items, page after page, 500 a page unless `limit` says otherwise.
-                pub fn stream(self) -> Items<#item> {
-                    Items::new(self)
-                }
-
-                /// Like [`stream`](Self::stream), decoding each item into a type of your own
-                /// or into `serde_json::Value`, which loses nothing.
-                pub fn stream_as<T: ::serde::de::DeserializeOwned>(self) -> Items<T> {
-                    Items::new(self)
-                }
-
-                /// All pages, 500 items a page unless `limit` says otherwise.
-                pub fn pages(self) -> Pages<#item> {
-                    Pages::new(self)
-                }
-
-                /// Begins with the page of this token, as [`Pages::resume_token`] tells it.
-                pub fn start_at(mut self, token: impl ::std::convert::Into<::std::string::String>) -> Self {
-                    List::set_page_token(&mut self, Some(token.into()));
-                    self
-                }
-            }
+        quote! {
+            crate::options::sends_page!(#name, #place, #item, #key, #note);
 
             impl List for #name {
                 const KEY: &'static str = #key;
 
-                fn choose_limit(&mut self) {
-                    #limit
+                fn choose_page_size(&mut self) {
+                    #choose
                 }
 
                 fn page_token(&self) -> ::std::option::Option<::std::string::String> {
@@ -308,35 +252,68 @@ impl<'a> Operation<'a> {
                 fn set_page_token(&mut self, token: ::std::option::Option<::std::string::String>) {
                     #set
                 }
-
-                fn prepare(self) -> ::std::result::Result<(Client, Operation, ::reqwest::Request), Error> {
-                    let client = self.client.clone();
-                    let (operation, request) = self.request()?;
-                    Ok((client, operation, request))
-                }
             }
-        })
+        }
     }
 
     /// The method of `Client` that starts the call.
     pub fn emit_client_method(&self) -> TokenStream {
-        let none = self.facts.account_scope.then(|| quote!(, None));
-        let name = &self.name;
-        self.entry(quote!(builder::#name::new(self #none)), &self.facts.path)
+        self.entry(&quote!(pub), quote!(self, None), &self.facts.path)
     }
 
     /// The method of `AccountClient`, where the operation can be scoped.
     pub fn emit_account_method(&self) -> Option<TokenStream> {
-        let name = &self.name;
-        let start = quote!(builder::#name::new(self.client(), Some(self.account_id())));
         let path = self
             .facts
             .path
             .replacen("/v1/", "/v1/accounts/{account_id}/", 1);
-        self.facts.account_scope.then(|| self.entry(start, &path))
+        let start = quote!(self.client(), Some(self.account_id().get()));
+        let scoped = self.facts.account_scope;
+        scoped.then(|| self.entry(&quote!(pub), start, &path))
     }
 
-    fn entry(&self, start: TokenStream, path: &str) -> TokenStream {
+    /// The method of what the two have in common.
+    pub fn emit_shared_method(&self) -> Option<TokenStream> {
+        if !self.facts.account_scope {
+            return None;
+        }
+        let Self { name, facts, .. } = self;
+        let method = ident(&facts.id);
+        let doc = format!("As [`Client::{id}`](crate::Client::{id}).", id = facts.id);
+        let (arguments, values) = self.signature();
+        let deprecated = self.deprecated();
+        Some(quote! {
+            #[doc = #doc]
+            #deprecated
+            fn #method(&self #(, #arguments)*) -> calls::#name {
+                let (client, account_id) = self.scope();
+                calls::#name::new(client, account_id #(, #values)*)
+            }
+        })
+    }
+
+    /// The arguments of the method that starts the call, and what it makes of them.
+    fn signature(&self) -> (Vec<TokenStream>, Vec<TokenStream>) {
+        let (mut arguments, mut values) = (Vec::new(), Vec::new());
+        for Field { name, ty, .. } in self.arguments() {
+            let taken = taken(ty);
+            arguments.push(quote!(#name: #taken));
+            values.push(converted(name, ty));
+        }
+        if let Some(body) = self.facts.body.as_deref().map(ident) {
+            arguments.push(quote!(body: types::#body));
+            values.push(quote!(body));
+        }
+        (arguments, values)
+    }
+
+    fn deprecated(&self) -> Option<TokenStream> {
+        self.facts.deprecated.then(
+            || quote!(#[deprecated = "no longer in the vendor's document; it may stop to answer"]),
+        )
+    }
+
+    fn entry(&self, visibility: &TokenStream, start: TokenStream, path: &str) -> TokenStream {
         let Self { name, facts, .. } = self;
         let method = ident(&facts.id);
         let doc = format!(
@@ -346,14 +323,13 @@ impl<'a> Operation<'a> {
             facts.method,
             path
         );
-        let deprecated = facts.deprecated.then(
-            || quote!(#[deprecated = "no longer in the vendor's document; it may stop to answer"]),
-        );
+        let deprecated = self.deprecated();
+        let (arguments, values) = self.signature();
         quote! {
             #[doc = #doc]
             #deprecated
-            pub fn #method(&self) -> builder::#name {
-                #start
+            #visibility fn #method(&self #(, #arguments)*) -> calls::#name {
+                calls::#name::new(#start #(, #values)*)
             }
         }
     }
@@ -407,8 +383,14 @@ fn parameters<'a>(
         let parameter = parameter.ok_or_else(|| format!("the field {name} is no parameter"))?;
         let ty = argument("Result", ty).ok_or_else(|| format!("the field {name} is no Result"))?;
         let ty = argument("Option", ty).unwrap_or(ty);
+        let pages = matches!(facts.envelope, Envelope::Page(_)) && parameter.name == "limit";
         read.push(Field {
-            name,
+            inner: name.clone(),
+            name: match &parameter.setter {
+                Some(setter) => ident(setter),
+                None if pages => ident(PAGE_SIZE),
+                None => name,
+            },
             ty: with_jiff(ty),
             parameter,
         });
@@ -465,7 +447,7 @@ fn scoped_url(url: &Expr, facts: &model::Operation) -> Result<Expr, String> {
         .ok_or_else(|| format!("its path {template} does not begin with /v1"))?;
     let template = format!("{{}}{relative}");
     Ok(syn::parse_quote!(
-        format!(#template, client.scope_url(account_id), #(#rest),*)
+        format!(#template, client.scope_url(call.account_id), #(#rest),*)
     ))
 }
 
@@ -522,16 +504,20 @@ fn rebuild(expression: &Expr, facts: &model::Operation) -> Result<Expr, String> 
     Ok(Expr::MethodCall(call))
 }
 
-fn setter(field: &Field) -> TokenStream {
+/// The setter of a parameter that need not be set.
+fn setter(field: &Field) -> Option<TokenStream> {
     let Field {
         name,
         ty,
         parameter,
+        ..
     } = field;
-    let key = parameter.name.trim_end_matches("[]");
-    let doc = &parameter.description;
-    let some = (!parameter.required).then(|| quote!(.map(Some)));
-    match argument("Vec", ty) {
+    if parameter.required {
+        return None;
+    }
+    let key = field.key();
+    let doc = with_accepted(&parameter.description, parameter.accepted.as_deref());
+    Some(match argument("Vec", ty) {
         Some(item) => quote! {
             #[doc = #doc]
             pub fn #name<I>(mut self, values: I) -> Self
@@ -539,28 +525,54 @@ fn setter(field: &Field) -> TokenStream {
                 I: ::std::iter::IntoIterator,
                 I::Item: ::std::convert::TryInto<#item, Error: ::std::fmt::Display>,
             {
-                self.#name = crate::input::list(#key, values)#some;
+                self.#name = self.call.problems.list(#key, values);
                 self
             }
         },
-        None => quote! {
-            #[doc = #doc]
-            pub fn #name<V>(mut self, value: V) -> Self
-            where
-                V: ::std::convert::TryInto<#ty, Error: ::std::fmt::Display>,
-            {
-                self.#name = crate::input::value(#key, value)#some;
-                self
+        None => {
+            let value = match parameter.minimum {
+                Some(minimum) => {
+                    let maximum = parameter.maximum.unwrap_or(i64::MAX);
+                    quote!(self.call.problems.number(#key, value, #minimum, #maximum))
+                }
+                None => quote!(self.call.problems.value(#key, value)),
+            };
+            quote! {
+                #[doc = #doc]
+                pub fn #name<V>(mut self, value: V) -> Self
+                where
+                    V: ::std::convert::TryInto<#ty, Error: ::std::fmt::Display>,
+                {
+                    self.#name = #value;
+                    self
+                }
             }
-        },
-    }
+        }
+    })
 }
 
 fn check(field: &Field) -> Option<TokenStream> {
     let Field {
-        name, parameter, ..
+        inner: name,
+        parameter,
+        ty,
+        ..
     } = field;
-    let key = &parameter.name;
+    let key = field.key();
+    if let (Some(accepted), false) = (&parameter.accepted, parameter.required) {
+        let (values, item) = match argument("Vec", ty) {
+            Some(item) => (quote!(#name.iter().flatten()), item),
+            None => (quote!(#name.iter()), ty),
+        };
+        return Some(quote! {
+            for value in #values {
+                call.problems.accepted(#key, value.as_str(), #item::KNOWN, &[#(#accepted),*]);
+            }
+        });
+    }
+    if let (Some(_), true) = (&parameter.id, parameter.required) {
+        return Some(quote!(call.problems.id(#key, #name.get());));
+    }
     let minimum = parameter.minimum?;
     let maximum = parameter.maximum.unwrap_or(i64::MAX);
     let value = if parameter.required {
@@ -568,20 +580,17 @@ fn check(field: &Field) -> Option<TokenStream> {
     } else {
         quote!(#name)
     };
-    Some(quote! {
-        crate::input::in_range(#key, #value, #minimum, #maximum)
-            .map_err(|problem| operation.refuse(problem))?;
-    })
+    Some(quote!(call.problems.in_range(#key, #value, #minimum, #maximum);))
 }
 
-fn decoder(envelope: &Envelope) -> TokenStream {
-    match envelope {
-        Envelope::Nothing => quote!(envelope::nothing),
-        Envelope::Bare(keys) => quote!(|body| envelope::bare(body, &[#(#keys),*])),
-        Envelope::Resource(key) => quote!(|body| envelope::resource(body, #key)),
-        Envelope::ResourceOrBare(key) => quote!(|body| envelope::resource_or_bare(body, #key)),
-        Envelope::List(key) => quote!(|body| envelope::list(body, #key)),
-        Envelope::Page(key) => quote!(|body| envelope::page(body, #key)),
+impl Field<'_> {
+    /// What a caller calls it.
+    fn key(&self) -> &str {
+        match &self.parameter.setter {
+            Some(setter) => setter,
+            None if self.name == PAGE_SIZE => PAGE_SIZE,
+            None => self.parameter.name.trim_end_matches("[]"),
+        }
     }
 }
 
@@ -601,9 +610,11 @@ mod tests {
             reads: true,
             parameters: vec![Parameter {
                 name: "kinds".to_owned(),
+                setter: None,
                 description: String::new(),
                 required: false,
                 comma_separated: true,
+                id: None,
                 accepted: None,
                 minimum: None,
                 maximum: None,
@@ -624,7 +635,7 @@ mod tests {
         let scoped = compact(&scoped_url(&url, &facts(true)).unwrap());
         assert_eq!(
             scoped,
-            r#"format!("{}/things/{}",client.scope_url(account_id),progenitor_client::encode_path(&id.to_string()))"#
+            r#"format!("{}/things/{}",client.scope_url(call.account_id),progenitor_client::encode_path(&id.to_string()))"#
         );
         let plain = compact(&scoped_url(&url, &facts(false)).unwrap());
         assert!(

@@ -31,7 +31,7 @@ pub struct Operation {
     pub marks: Vec<&'static str>,
 }
 
-/// One setter of an operation.
+/// One argument (required) or setter of an operation.
 #[derive(Debug, PartialEq)]
 pub struct Argument {
     pub name: String,
@@ -95,7 +95,16 @@ pub fn surface(code: &Code) -> Surface {
                 (true, false) => Used::Sent,
                 _ => Used::Received,
             },
-            fields: ty.fields.iter().map(Field::of).collect(),
+            // What must be there first, in the order of the arguments of `new`.
+            fields: ty
+                .required()
+                .chain(
+                    ty.fields
+                        .iter()
+                        .filter(|field| field.presence != Presence::Required),
+                )
+                .map(Field::of)
+                .collect(),
         },
     });
     let enums = code.enums.iter().map(|ty| Type {
@@ -113,9 +122,13 @@ pub fn surface(code: &Code) -> Surface {
             kind: Kind::Union(variants.collect()),
         }
     });
+    let ids = code.ids.iter().map(|(name, _)| Type {
+        name: name.to_string(),
+        kind: Kind::Id,
+    });
     Surface {
         operations: code.operations.iter().map(Operation::of).collect(),
-        types: structs.chain(enums).chain(unions).collect(),
+        types: structs.chain(enums).chain(unions).chain(ids).collect(),
     }
 }
 
@@ -173,7 +186,7 @@ impl Field {
             ty: readable(&field.inner),
             optional: field.presence != Presence::Required,
             nullable: field.presence == Presence::Nullable,
-            decode: field.decode.clone(),
+            decode: field.shapes().map(str::to_owned),
             accepted: field.accepted.clone(),
         }
     }
@@ -215,8 +228,14 @@ impl Surface {
 
 impl std::fmt::Display for Operation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut arguments: Vec<String> = self.arguments.iter().map(Argument::to_string).collect();
-        arguments.extend(self.body.iter().map(|body| format!("body: {body}")));
+        let (required, optional): (Vec<_>, Vec<_>) = self
+            .arguments
+            .iter()
+            .partition(|argument| argument.required);
+        let body = self.body.iter().map(|body| format!("body: {body}"));
+        let required = required.into_iter().map(Argument::to_string);
+        let optional = optional.into_iter().map(Argument::to_string);
+        let arguments: Vec<String> = required.chain(body).chain(optional).collect();
         let Self {
             id,
             method,

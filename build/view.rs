@@ -5,11 +5,10 @@
 //!   ignore `maximum`; `operations.rs` and `bodies.rs` check them instead. What they still
 //!   say here is that a number is unsigned.
 //! - Defaults are taken out: they are the server's to apply.
-//! - Ids are integers, and a list that travels as one string is a string.
 
 use serde_json::{Value, json};
 
-use super::model::{Envelope, ID, Model, referenced};
+use super::model::{Envelope, Model, referenced};
 
 /// See the module's text.
 pub fn view(document: &Value, model: &Model) -> Value {
@@ -19,7 +18,6 @@ pub fn view(document: &Value, model: &Model) -> Value {
         let node = &mut view["paths"][&operation.path][&method];
         open_envelope(document, &operation.envelope, node);
     }
-    plain(document, &mut view);
     if let Some(schemas) = view["components"]["schemas"].as_object_mut() {
         schemas.retain(|name, _| model.schemas.contains_key(name));
     }
@@ -41,26 +39,6 @@ fn open_envelope(document: &Value, envelope: &Envelope, operation: &mut Value) {
         {
             *schema = document["components"]["schemas"][name]["properties"][key].clone();
         }
-    }
-}
-
-fn plain(document: &Value, node: &mut Value) {
-    let component = referenced(node).map(|name| &document["components"]["schemas"][name]);
-    let is_id = component.is_some_and(|component| component.get(ID).is_some());
-    match node {
-        Value::Object(map) => {
-            if is_id {
-                map.retain(|key, _| key != "$ref" && key != "allOf");
-                map.insert("type".to_owned(), json!("integer"));
-                map.insert("format".to_owned(), json!("int64"));
-            } else if map.contains_key("x-huntress-comma-separated") {
-                map.remove("items");
-                map.insert("type".to_owned(), json!("string"));
-            }
-            map.values_mut().for_each(|node| plain(document, node));
-        }
-        Value::Array(items) => items.iter_mut().for_each(|node| plain(document, node)),
-        _ => {}
     }
 }
 

@@ -3,11 +3,11 @@
 //! `cargo run --example quickstart` shows a made-up account from the simulator, over real
 //! HTTP. With `HUNTRESS_API_KEY` and `HUNTRESS_API_SECRET` set it shows yours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 
-use futures::TryStreamExt as _;
-use huntress::{Client, Credentials, types};
+use huntress::types::{self, OrganizationId};
+use huntress::{Client, Collected};
 use huntress_simulator::Simulator;
 
 #[tokio::main]
@@ -24,10 +24,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let client = match &simulator {
         None => Client::from_env()?,
         Some(simulator) => {
-            let credentials = simulator.credentials();
-            Client::builder()
-                .base_url(simulator.base_url())
-                .credentials(Credentials::new(&credentials.key, &credentials.secret))
+            let builder = Client::builder().base_url(simulator.base_url());
+            builder
+                .credentials(simulator.credentials().pair())
                 .build()?
         }
     };
@@ -45,11 +44,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         account.id
     );
 
-    let organizations: Vec<_> = client.list_organizations().stream().try_collect().await?;
-    let agents: Vec<_> = client.list_agents().stream().try_collect().await?;
+    // All pages of a list, or an error. A record that cannot be read is told, and costs none
+    // of the others.
+    let organizations = whole(client.list_organizations().stream().collect_all().await?);
+    let agents = whole(client.list_agents().stream().collect_all().await?);
     // An open incident is `sent`: the SOC has reported it, nobody has closed it.
     let incidents = client.list_incident_reports().status("sent").stream();
-    let mut incidents: Vec<_> = incidents.try_collect().await?;
+    let mut incidents = whole(incidents.collect_all().await?);
     incidents.sort_by_key(|incident| match incident.severity {
         Some(types::Severity::Critical) => 0,
         Some(types::Severity::High) => 1,
@@ -61,8 +62,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+fn whole<T>(list: Collected<T>) -> Vec<T> {
+    for record in &list.odd {
+        eprintln!("left out: {record}");
+    }
+    list.items
+}
+
 fn show_organizations(organizations: &[types::Organization], agents: &[types::Agent]) {
-    let mut platforms: BTreeMap<i64, BTreeMap<String, usize>> = BTreeMap::new();
+    let mut platforms: HashMap<OrganizationId, BTreeMap<String, usize>> = HashMap::new();
     for agent in agents {
         if let (Some(organization), Some(platform)) = (agent.organization_id, &agent.platform) {
             *platforms

@@ -1,6 +1,8 @@
 //! The scope of one managed account.
 
 use crate::Client;
+use crate::request::Request;
+use crate::types::AccountId;
 
 /// The same calls, for one account that a reseller manages.
 ///
@@ -16,21 +18,49 @@ use crate::Client;
 #[derive(Clone, Debug)]
 pub struct AccountClient {
     client: Client,
-    account_id: i64,
+    account_id: AccountId,
 }
 
 impl AccountClient {
-    pub(crate) fn new(client: Client, account_id: i64) -> Self {
+    pub(crate) fn new(client: Client, account_id: AccountId) -> Self {
         Self { client, account_id }
     }
 
     /// The account.
-    pub fn account_id(&self) -> i64 {
+    pub fn account_id(&self) -> AccountId {
         self.account_id
     }
 
     /// The client without the scope.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// A call of an operation that this release has no method for: `path` begins with
+    /// `/v1/` and is asked for below `/v1/accounts/{account_id}/`; see [`Request`].
+    pub fn request(&self, method: http::Method, path: impl Into<String>) -> Request {
+        Request::new(&self.client, Some(self.account_id.get()), method, path)
+    }
+}
+
+/// The operations that an own account and a managed one have in common are in
+/// [`AccountOperations`](crate::AccountOperations), which nobody else can implement.
+pub(crate) mod sealed {
+    /// Whose account a call is for.
+    pub trait Scope {
+        /// The client, and the managed account.
+        fn scope(&self) -> (&crate::Client, Option<i64>);
+    }
+}
+
+impl sealed::Scope for Client {
+    fn scope(&self) -> (&Client, Option<i64>) {
+        (self, None)
+    }
+}
+
+impl sealed::Scope for AccountClient {
+    fn scope(&self) -> (&Client, Option<i64>) {
+        (&self.client, Some(self.account_id.get()))
     }
 }

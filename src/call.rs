@@ -3,19 +3,25 @@
 //! Every attempt takes a permit of the quota, and reads its whole body: an answer that
 //! breaks off is a failed attempt, not half a success. Whether a failed attempt is made
 //! again is decided in `retry.rs`; how long anybody waits for the quota, in
-//! `rate_limit.rs`.
+//! `rate_limit.rs`. What became of each attempt is remembered, since the error of the last
+//! must not forget that an earlier one may have arrived.
 
-use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use http::{Method, StatusCode};
+use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
-use tracing::Instrument as _;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
-use crate::client::Client;
-use crate::envelope::Problem;
-use crate::error::{Error, Kind};
+use crate::client::{Client, require_runtime};
+use crate::envelope::{self, Envelope, Next, OpenPage, Problem, Reading};
+use crate::error::{Error, Kind, Outcome};
+use crate::input::Problems;
+use crate::odd::OddParts;
 use crate::operation::Operation;
+use crate::options::Options;
 use crate::rate_limit::{Permit, Turn};
-use crate::response::Response;
+use crate::response::{Page, Response};
 use crate::retry::Attempt;
 use crate::retry_after::retry_after;
 
@@ -24,41 +30,188 @@ const REMAINING: &str = "x-huntress-api-call-remaining";
 /// What is allocated for a body before it comes; the server may announce anything.
 const ALLOCATED_AHEAD: u64 = 1 << 20;
 
+/// What every builder of a call has.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) client: Client,
+    /// The managed account it is for.
+    pub(crate) account_id: Option<i64>,
+    pub(crate) options: Options,
+    pub(crate) problems: Problems,
+}
+
+/// A builder that can make its request.
+pub(crate) trait Prepare {
+    /// The request, checked.
+    fn prepare(self) -> Result<Ready, Error>;
+}
+
+/// A request that can be sent.
+pub(crate) struct Ready {
+    client: Client,
+    operation: Operation,
+    request: reqwest::Request,
+    options: Options,
+}
+
 /// A success, not decoded yet.
 pub(crate) struct Received {
+    client: Client,
     operation: Operation,
+    attempts: u32,
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
 }
 
-impl Client {
-    /// Sends a request until it succeeds, cannot be repeated, or the deadline has passed.
-    /// Anything but a 2xx is an error.
-    pub(crate) async fn execute(
-        &self,
-        operation: Operation,
-        mut request: reqwest::Request,
-    ) -> Result<Received, Error> {
-        let authorization = self.0.authorization.clone();
-        request.headers_mut().insert(AUTHORIZATION, authorization);
-        let span = tracing::info_span!(
-            "huntress_call",
-            operation = operation.id,
-            account_id = operation.account_id(),
-        );
-        self.call(operation, request).instrument(span).await
+impl Call {
+    pub(crate) fn new(client: &Client, account_id: Option<i64>) -> Self {
+        Self {
+            client: client.clone(),
+            account_id,
+            options: Options::default(),
+            problems: Problems::default(),
+        }
     }
 
-    async fn call(
-        &self,
+    /// The operation as it is called here, if there is nothing wrong with its input.
+    pub(crate) fn checked(&self, operation: Operation) -> Result<Operation, Error> {
+        let operation = operation
+            .for_account(self.account_id)
+            .with_retries(self.options.retry_writes);
+        match self.problems.clone().into_result() {
+            Ok(()) => Ok(operation),
+            Err(problem) => Err(operation.refuse(problem)),
+        }
+    }
+
+    /// Adds the options to a request that was built.
+    pub(crate) fn ready(
+        self,
         operation: Operation,
-        request: reqwest::Request,
-    ) -> Result<Received, Error> {
-        let deadline = self.0.deadline.and_then(|d| Instant::now().checked_add(d));
+        request: reqwest::Result<reqwest::Request>,
+    ) -> Result<Ready, Error> {
+        let mut request = match request {
+            Ok(request) => request,
+            Err(error) => return Err(Error::transport(error).of(operation)),
+        };
+        let Self {
+            client, options, ..
+        } = self;
+        let own = |name: &str| request.url().query_pairs().any(|(own, _)| own == name);
+        if let Some((name, _)) = options.query.iter().find(|(name, _)| own(name)) {
+            let problem = format!("the parameter `{name}` is set by the call itself");
+            return Err(operation.refuse(problem));
+        }
+        if !options.query.is_empty() {
+            let mut pairs = request.url_mut().query_pairs_mut();
+            pairs.extend_pairs(&options.query);
+        }
+        // hyper's limit for a URI; it would be told as a broken exchange.
+        let length = request.url().as_str().len();
+        if length > LONGEST_URL {
+            let problem = format!("its URL has {length} bytes; at most {LONGEST_URL} can be sent");
+            return Err(operation.refuse(problem));
+        }
+        let operation = operation.at(request.url().path());
+        *request.timeout_mut() = options.timeout;
+        let headers = request.headers_mut();
+        headers.extend(options.headers.clone());
+        headers.insert(AUTHORIZATION, client.authorization());
+        if request.body().is_none() && *request.method() != Method::GET {
+            let nothing = HeaderValue::from_static("0");
+            request.headers_mut().insert(CONTENT_LENGTH, nothing);
+        }
+        Ok(Ready {
+            client,
+            operation,
+            request,
+            options,
+        })
+    }
+}
+
+/// Longer ones are refused by hyper, whose type of a URI ends there.
+const LONGEST_URL: usize = 65_534;
+
+impl Ready {
+    /// Sends it, for one result.
+    pub(crate) async fn one<T: DeserializeOwned>(
+        self,
+        envelope: Envelope,
+        reading: Reading,
+    ) -> Result<Response<T>, Error> {
+        self.send().await?.one(envelope, reading)
+    }
+
+    /// Sends it, for one page.
+    pub(crate) async fn page<T: DeserializeOwned>(
+        self,
+        key: &'static str,
+        reading: Reading,
+    ) -> Result<Response<Page<T>>, Error> {
+        self.send().await?.page(key, reading)
+    }
+
+    /// Sends a request until it succeeds, cannot be repeated, or the deadline has passed.
+    /// Anything but a 2xx is an error.
+    pub(crate) async fn send(self) -> Result<Received, Error> {
+        let Operation {
+            id,
+            method,
+            template,
+            ..
+        } = &self.operation;
+        let url = self.request.url();
+        // The names of OpenTelemetry for HTTP clients; no query, header or body.
+        let span = tracing::info_span!(
+            "huntress_call",
+            otel.name = format_args!("{method} {template}"),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            operation = id,
+            account_id = self.operation.account_id(),
+            http.request.method = method.as_str(),
+            url.template = &**template,
+            server.address = url.host_str(),
+            server.port = url.port_or_known_default(),
+            http.response.status_code = Empty,
+            http.request.resend_count = Empty,
+            "error.type" = Empty,
+            duration = Empty,
+        );
+        if let Err(problem) = require_runtime() {
+            return Err(Error::new(Kind::Configuration(problem.to_owned())).of(self.operation));
+        }
+        let started = Instant::now();
+        let result = self.call().instrument(span.clone()).await;
+        span.record("duration", started.elapsed().as_secs_f64());
+        match &result {
+            Ok(received) => record(&span, Some(received.status), received.attempts),
+            Err(error) => {
+                record(&span, error.status(), error.attempts());
+                span.record("otel.status_code", "ERROR");
+                span.record("error.type", error.class());
+            }
+        }
+        result
+    }
+
+    async fn call(self) -> Result<Received, Error> {
+        let Self {
+            client,
+            operation,
+            request,
+            options,
+        } = self;
+        let inner = client.inner();
+        let deadline = options.deadline.or(inner.deadline);
+        let deadline = deadline.and_then(|d| Instant::now().checked_add(d));
+        let policy = options.retry.as_ref().unwrap_or(&inner.retry);
         let mut attempts = 0;
         let mut failures = 0;
         let mut first_sent = None;
+        let mut earlier = Outcome::NotSent;
         let mut last: Option<Error> = None;
         loop {
             let turn = if attempts == 0 {
@@ -66,7 +219,7 @@ impl Client {
             } else {
                 Turn::First
             };
-            let permit = before(deadline, self.0.limiter.acquire(operation.lane(), turn)).await;
+            let permit = before(deadline, inner.limiter.acquire(operation.lane(), turn)).await;
             let Some(permit) = permit else {
                 // The last thing that really happened says more than that time ran out.
                 let unsent = || Error::new(Kind::Deadline { sent: false }).of(operation);
@@ -75,33 +228,43 @@ impl Client {
             attempts += 1;
             let first_sent = *first_sent.get_or_insert_with(Instant::now);
             let request = request.try_clone().expect("a body in memory");
-            let span = tracing::debug_span!("attempt", attempt = attempts);
-            let attempt = self.attempt(operation, request, permit).instrument(span);
-            let error = match before(deadline, attempt).await {
-                Some(Ok(received)) => {
-                    self.0.budget.earn();
-                    tracing::debug!(status = received.status.as_u16(), attempts, "succeeded");
-                    return Ok(received);
+            let span = attempt_span(attempts);
+            let mut answered = None;
+            let attempt = client
+                .attempt(request, permit, &mut answered)
+                .instrument(span.clone());
+            let ended = before(deadline, attempt).await;
+            let error = match ended {
+                Some(Ok((status, headers, body))) => {
+                    inner.budget.earn();
+                    tracing::debug!(status = status.as_u16(), attempts, "succeeded");
+                    return Ok(Received {
+                        client,
+                        operation,
+                        attempts,
+                        status,
+                        headers,
+                        body,
+                    });
                 }
-                Some(Err(error)) => error.after(attempts),
-                None => {
-                    let error = Error::new(Kind::Deadline { sent: true });
-                    return Err(error.of(operation).after(attempts));
-                }
+                Some(Err(error)) => error,
+                None => Error::new(Kind::Deadline { sent: true }).answered(answered),
             };
-            let pause = error.outcome().and_then(|outcome| {
-                let refused = outcome.is_refused();
+            let error = error.of(operation.clone()).after(attempts, earlier);
+            earlier = earlier.max(error.last_outcome());
+            let pause = error.failure().and_then(|failure| {
+                let refused = failure.is_refused();
                 failures += u32::from(!refused);
                 let attempt = Attempt {
                     access: operation.access(),
-                    outcome,
+                    failure,
                     retry_after: error.retry_after(),
                     failures,
                     elapsed: first_sent.elapsed(),
                 };
-                let pause = self.0.retry.decide(&attempt, fastrand::f64())?;
+                let pause = policy.decide(&attempt, fastrand::f64())?;
                 let too_late = deadline.is_some_and(|at| Instant::now() + pause >= at);
-                (!too_late && (refused || self.0.budget.spend())).then_some(pause)
+                (!too_late && (refused || inner.budget.spend())).then_some(pause)
             });
             let status = error.status().map(|status| status.as_u16());
             let Some(pause) = pause else {
@@ -113,26 +276,50 @@ impl Client {
             sleep(pause).await;
         }
     }
+}
 
-    /// Sends one request and reads its whole answer.
+fn attempt_span(attempt: u32) -> Span {
+    tracing::debug_span!(
+        "attempt",
+        http.request.resend_count = attempt - 1,
+        http.response.status_code = Empty
+    )
+}
+
+fn record(span: &Span, status: Option<StatusCode>, attempts: u32) {
+    if let Some(status) = status {
+        span.record("http.response.status_code", status.as_u16());
+    }
+    if attempts > 1 {
+        span.record("http.request.resend_count", attempts - 1);
+    }
+}
+
+type Answer = (StatusCode, HeaderMap, Vec<u8>);
+
+impl Client {
+    /// Sends one request and reads its whole answer; `answered` has its status once it has
+    /// begun.
     async fn attempt(
         &self,
-        operation: Operation,
         request: reqwest::Request,
         permit: Permit,
-    ) -> Result<Received, Error> {
-        let failed = |error| Error::transport(error).of(operation);
+        answered: &mut Option<StatusCode>,
+    ) -> Result<Answer, Error> {
+        let inner = self.inner();
         let mut response = match self.http().execute(request).await {
             Ok(response) => response,
             Err(error) => {
-                let error = failed(error);
-                if error.is_connect() {
+                let error = Error::transport(error);
+                if error.last_outcome() == Outcome::NotSent {
                     permit.unsent();
                 }
                 return Err(error);
             }
         };
         let (status, headers) = (response.status(), response.headers().clone());
+        *answered = Some(status);
+        Span::current().record("http.response.status_code", status.as_u16());
         tracing::debug!(status = status.as_u16(), "answered");
         let retry_after = retry_after(&headers);
         if status == StatusCode::TOO_MANY_REQUESTS {
@@ -141,7 +328,7 @@ impl Client {
             permit.accepted(remaining(&headers));
         }
         let mut body = Vec::new();
-        let whole = read(&mut response, &mut body, self.0.max_body).await;
+        let whole = read(&mut response, &mut body, inner.max_body).await;
         if !status.is_success() {
             // As much of its body as came, since the status says the most.
             let kind = Kind::Status {
@@ -149,20 +336,17 @@ impl Client {
                 body,
                 retry_after,
             };
-            return Err(Error::new(kind).of(operation));
+            return Err(Error::new(kind).with_headers(headers).masked(&inner.mask));
         }
         match whole {
-            Ok(true) => Ok(Received {
-                operation,
-                status,
-                headers,
-                body,
-            }),
+            Ok(true) => Ok((status, headers, body)),
             Ok(false) => {
-                let limit = self.0.max_body;
-                Err(Error::new(Kind::TooLarge { status, limit }).of(operation))
+                let limit = inner.max_body;
+                Err(Error::new(Kind::TooLarge { status, limit }).with_headers(headers))
             }
-            Err(error) => Err(failed(error).answered(status)),
+            Err(error) => Err(Error::transport(error)
+                .answered(Some(status))
+                .with_headers(headers)),
         }
     }
 }
@@ -198,31 +382,96 @@ async fn before<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -
 }
 
 impl Received {
-    pub(crate) fn operation(&self) -> Operation {
-        self.operation
+    /// The one result that it holds.
+    pub(crate) fn one<T: DeserializeOwned>(
+        self,
+        envelope: Envelope,
+        reading: Reading,
+    ) -> Result<Response<T>, Error> {
+        let reading = self.client.inner().reading(reading);
+        match envelope::one(&self.body, envelope, reading) {
+            Ok((value, odd)) => {
+                self.tell(odd);
+                Ok(self.response(value))
+            }
+            Err(problem) => Err(self.undecodable(problem)),
+        }
+    }
+
+    /// The one page that it holds. Where the list goes on and does not say how, that is an
+    /// error: a loop over the tokens would take the page for the last.
+    pub(crate) fn page<T: DeserializeOwned>(
+        self,
+        key: &'static str,
+        reading: Reading,
+    ) -> Result<Response<Page<T>>, Error> {
+        match self.open(key, reading) {
+            Ok((page, Next::Untold(by))) => {
+                drop::<Page<T>>(page);
+                Err(self.undecodable(goes_on(&by)))
+            }
+            Ok((page, _)) => Ok(self.response(page)),
+            Err(problem) => Err(self.undecodable(problem)),
+        }
+    }
+
+    /// Decodes a page and tells what was odd.
+    pub(crate) fn open<T: DeserializeOwned>(
+        &self,
+        key: &'static str,
+        reading: Reading,
+    ) -> Result<(Page<T>, Next), Problem> {
+        let reading = self.client.inner().reading(reading);
+        let OpenPage { page, odd, next } = envelope::page(&self.body, key, reading)?;
+        odd.into_iter().for_each(|odd| self.tell(odd));
+        Ok((page, next))
+    }
+
+    fn tell(&self, odd: OddParts) {
+        let fields = odd.into_fields(self.operation.id);
+        fields.for_each(|field| self.client.inner().teller.tell(&field));
+    }
+
+    fn response<T>(self, value: T) -> Response<T> {
+        Response {
+            value,
+            status: self.status,
+            headers: self.headers,
+        }
+    }
+
+    /// The body and all, as it came.
+    pub(crate) fn into_response(mut self) -> Response<Vec<u8>> {
+        let body = std::mem::take(&mut self.body);
+        self.response(body)
+    }
+
+    /// The error for a body that is not what was asked for.
+    pub(crate) fn undecodable(mut self, problem: Problem) -> Error {
+        let body = std::mem::take(&mut self.body);
+        let status = self.status;
+        self.error(Kind::Decode {
+            status,
+            body,
+            problem,
+        })
+    }
+
+    /// An error of a part of it.
+    pub(crate) fn error(&self, kind: Kind) -> Error {
+        Error::new(kind)
+            .of(self.operation.clone())
+            .after(self.attempts, Outcome::NotSent)
+            .with_headers(self.headers.clone())
+            .masked(&self.client.inner().mask)
     }
 
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
+}
 
-    pub(crate) fn decode<T>(
-        self,
-        decode: impl FnOnce(&[u8]) -> Result<T, Problem>,
-    ) -> Result<Response<T>, Error> {
-        let Self {
-            operation,
-            status,
-            headers,
-            body,
-        } = self;
-        match decode(&body) {
-            Ok(value) => Ok(Response {
-                value,
-                status,
-                headers,
-            }),
-            Err(problem) => Err(Error::undecodable(operation, status, body, problem)),
-        }
-    }
+/// What is wrong with a page that more follow, with no way to ask for them.
+pub(crate) fn goes_on(by: &str) -> Problem {
+    format!("the list goes on (`{by}`), but no token says how: items are missing")
 }

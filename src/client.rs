@@ -4,18 +4,22 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
+use http::header::HeaderValue;
 use reqwest::{Proxy, Url, redirect};
 
 use crate::account::AccountClient;
 use crate::base_url;
 use crate::credentials::{Credentials, CredentialsError};
+use crate::envelope::Reading;
 use crate::error::{Error, Kind};
 use crate::mask::Mask;
+use crate::odd::{OddField, Teller};
 use crate::proxy;
 use crate::rate_limit::RateLimiter;
+use crate::request::Request;
 use crate::retry::{RetryBudget, RetryPolicy};
 use crate::tls::Tls;
+use crate::types::AccountId;
 
 const BASE_URL: &str = "https://api.huntress.io";
 const BASE_URL_VARIABLE: &str = "HUNTRESS_BASE_URL";
@@ -48,22 +52,30 @@ const MAX_BODY: usize = 64 << 20;
 /// of another runtime that gets one of them waits for its time-out; give each such runtime a
 /// client of its own, with the same [`RateLimiter`].
 #[derive(Clone)]
-pub struct Client(pub(crate) Arc<Inner>);
+pub struct Client(Arc<Inner>);
 
 /// Cheap to clone: what all keys of an account share is behind an `Arc`.
 #[derive(Clone)]
 pub(crate) struct Inner {
     http: reqwest::Client,
     base_url: String,
-    pub(crate) authorization: HeaderValue,
+    authorization: HeaderValue,
     /// Hides these credentials in what the server says.
-    #[allow(dead_code, reason = "until errors ask")]
     pub(crate) mask: Mask,
     pub(crate) limiter: RateLimiter,
     pub(crate) retry: RetryPolicy,
     pub(crate) budget: Arc<RetryBudget>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) max_body: usize,
+    pub(crate) teller: Teller,
+    strict: bool,
+}
+
+impl Inner {
+    /// How records are read by this client.
+    pub(crate) fn reading(&self, reading: Reading) -> Reading {
+        reading.or_strict(self.strict)
+    }
 }
 
 impl Client {
@@ -98,6 +110,8 @@ impl Client {
             retry: RetryPolicy::default(),
             deadline: None,
             max_body: MAX_BODY,
+            teller: Teller::default(),
+            strict: false,
         }
     }
 
@@ -117,8 +131,8 @@ impl Client {
     /// # Errors
     ///
     /// When the credentials are malformed.
-    pub fn with_credentials(&self, credentials: Credentials) -> Result<Self, Error> {
-        let (authorization, mask) = credentials.authorization().map_err(unusable)?;
+    pub fn with_credentials(&self, credentials: impl Into<Credentials>) -> Result<Self, Error> {
+        let (authorization, mask) = credentials.into().authorization().map_err(unusable)?;
         Ok(Self(Arc::new(Inner {
             authorization,
             mask,
@@ -128,8 +142,22 @@ impl Client {
 
     /// The same calls for one account that a reseller manages. They count against this
     /// client's quota.
-    pub fn for_account(&self, account_id: i64) -> AccountClient {
-        AccountClient::new(self.clone(), account_id)
+    pub fn for_account(&self, account_id: impl Into<AccountId>) -> AccountClient {
+        AccountClient::new(self.clone(), account_id.into())
+    }
+
+    /// A call of an operation that this release has no method for: `path` begins with
+    /// `/v1/`. It goes through the same quota, retries and errors; see [`Request`].
+    pub fn request(&self, method: http::Method, path: impl Into<String>) -> Request {
+        Request::new(self, None, method, path)
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    pub(crate) fn authorization(&self) -> HeaderValue {
+        self.0.authorization.clone()
     }
 
     pub(crate) fn http(&self) -> &reqwest::Client {
@@ -173,12 +201,14 @@ pub struct ClientBuilder {
     retry: RetryPolicy,
     deadline: Option<Duration>,
     max_body: usize,
+    teller: Teller,
+    strict: bool,
 }
 
 impl ClientBuilder {
-    /// The API key and secret. Required.
-    pub fn credentials(mut self, credentials: Credentials) -> Self {
-        self.credentials = Some(credentials);
+    /// The API key and secret, as [`Credentials`] or a pair of texts. Required.
+    pub fn credentials(mut self, credentials: impl Into<Credentials>) -> Self {
+        self.credentials = Some(credentials.into());
         self
     }
 
@@ -269,6 +299,21 @@ impl ClientBuilder {
         self
     }
 
+    /// Is told of each value that does not fit its field and is left out, from whatever
+    /// task decodes it; a warning is logged in any case (at most one a minute for each
+    /// operation and path). It should be quick, and not panic.
+    pub fn on_odd_field(mut self, tell: impl Fn(&OddField) + Send + Sync + 'static) -> Self {
+        self.teller = Teller::new(tell);
+        self
+    }
+
+    /// Makes a value that does not fit its field an error: of the call, or of its record
+    /// where it stands in a list. Off by default. What can be converted without loss fits.
+    pub fn strict(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
     /// Makes the client. Sends nothing.
     ///
     /// TLS is rustls with the crypto provider that the program has installed, or else with
@@ -328,6 +373,8 @@ impl ClientBuilder {
             budget: Arc::new(RetryBudget::new()),
             deadline: self.deadline,
             max_body: self.max_body,
+            teller: self.teller,
+            strict: self.strict,
         })))
     }
 }
@@ -378,7 +425,6 @@ fn through(
 }
 
 /// What a call needs before anything else; tokio would panic without it.
-#[allow(dead_code, reason = "until the call asks")]
 pub(crate) fn require_runtime() -> Result<(), &'static str> {
     match tokio::runtime::Handle::try_current() {
         Ok(_) => Ok(()),

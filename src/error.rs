@@ -1,29 +1,39 @@
 //! The one error of this crate.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
-
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use http::{HeaderMap, StatusCode};
 
+use crate::envelope;
+use crate::mask::Mask;
+use crate::odd::OddRecord;
 use crate::operation::Operation;
-use crate::retry::Outcome;
+use crate::retry::Failure;
 use crate::server_message;
+use crate::visible::visible;
 
 /// What went wrong with a call, or with making a client.
 ///
 /// Its text says what was called, what came back and what to do. The predicates tell the
-/// cases apart:
+/// cases apart, and [`outcome`](Self::outcome) tells what became of a write:
 ///
 /// ```
+/// use huntress::Outcome;
+///
 /// # fn handle(error: huntress::Error) {
 /// if error.is_not_found() {
 ///     // the agent is gone
 /// } else if error.is_invalid_request() {
 ///     eprintln!("fix the call: {error}");
-/// } else if error.is_timeout() || error.is_server() {
-///     // nothing wrong with the call itself; try again later
+/// } else {
+///     match error.outcome() {
+///         Outcome::NotSent | Outcome::NotDone => { /* nothing happened: try again later */ }
+///         Outcome::Done => { /* it took effect, do not repeat it; only the answer is lost */ }
+///         Outcome::Unknown => { /* look whether it took effect before trying again */ }
+///     }
 /// }
 /// # }
 /// ```
@@ -35,13 +45,33 @@ struct Inner {
     kind: Kind,
     operation: Option<Operation>,
     attempts: u32,
+    /// What became of the attempts before the last.
+    earlier: Outcome,
     /// The status of an answer that then broke off.
     answered: Option<StatusCode>,
+    headers: Option<HeaderMap>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    mask: Mask,
+}
+
+/// What became of a call that failed.
+///
+/// Ordered by how much may have happened; a call that was sent several times has the
+/// outcome of the attempt that may have done most, except that `Done` is certain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// No request left this machine, or none could be delivered.
+    NotSent,
+    /// Nothing happened: the server refused it, or it is a read, which changes nothing.
+    NotDone,
+    /// The write may have taken effect or not.
+    Unknown,
+    /// It took effect (a read: it was answered); the answer could not be used.
+    Done,
 }
 
 pub(crate) enum Kind {
-    /// The client cannot be made as configured.
+    /// The client cannot be made as configured, or not used here.
     Configuration(String),
     /// Refused before a request was sent.
     Refused(String),
@@ -62,6 +92,11 @@ pub(crate) enum Kind {
         body: Vec<u8>,
         problem: String,
     },
+    /// One record of a list is not what was asked for.
+    Record {
+        status: StatusCode,
+        record: OddRecord,
+    },
     /// One attempt took too long.
     Timeout,
     /// The whole call took too long.
@@ -69,6 +104,8 @@ pub(crate) enum Kind {
         sent: bool,
     },
     Connect,
+    /// A proxy let nothing through without a login.
+    ProxyLogin,
     /// The connection broke off, or the like.
     Transport,
 }
@@ -79,8 +116,11 @@ impl Error {
             kind,
             operation: None,
             attempts: 0,
+            earlier: Outcome::NotSent,
             answered: None,
+            headers: None,
             source: None,
+            mask: Mask::default(),
         }))
     }
 
@@ -89,15 +129,32 @@ impl Error {
         self
     }
 
-    /// How often the request was sent.
-    pub(crate) fn after(mut self, attempts: u32) -> Self {
-        self.0.attempts = attempts;
+    /// How often the request was sent, and what became of all attempts but the last.
+    pub(crate) fn after(mut self, attempts: u32, earlier: Outcome) -> Self {
+        (self.0.attempts, self.0.earlier) = (attempts, earlier);
         self
     }
 
     /// The answer had begun.
-    pub(crate) fn answered(mut self, status: StatusCode) -> Self {
-        self.0.answered = Some(status);
+    pub(crate) fn answered(mut self, status: Option<StatusCode>) -> Self {
+        self.0.answered = status;
+        self
+    }
+
+    pub(crate) fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.0.headers = Some(headers);
+        self
+    }
+
+    /// Hides the credentials in what the server said.
+    pub(crate) fn masked(mut self, mask: &Mask) -> Self {
+        if let Kind::Status { body, .. } | Kind::Decode { body, .. } = &mut self.0.kind
+            && let Cow::Owned(masked) = mask.bytes(body)
+        {
+            *body = masked;
+        }
+        // Some forms of them show only once the body is parsed.
+        self.0.mask = mask.clone();
         self
     }
 
@@ -106,41 +163,76 @@ impl Error {
         self
     }
 
-    /// A success whose body, or a part of it, is not what was asked for.
-    pub(crate) fn undecodable(
-        operation: Operation,
-        status: StatusCode,
-        body: Vec<u8>,
-        problem: String,
-    ) -> Self {
-        Self::new(Kind::Decode {
-            status,
-            body,
-            problem,
-        })
-        .of(operation)
-    }
-
     /// An error of the transport; its URL is taken out, since a query can be private.
     pub(crate) fn transport(error: reqwest::Error) -> Self {
+        let error = error.without_url();
         // A connection that took too long to make is both, and was certainly not made.
-        let kind = if error.is_connect() {
+        let kind = if error.is_builder() {
+            Kind::Refused(format!(
+                "the request cannot be built: {}",
+                innermost(&error)
+            ))
+        } else if error.is_connect() && wants_proxy_login(&error) {
+            Kind::ProxyLogin
+        } else if error.is_connect() {
             Kind::Connect
         } else if error.is_timeout() {
             Kind::Timeout
         } else {
             Kind::Transport
         };
-        Self::new(kind).caused_by(error.without_url())
+        Self::new(kind).caused_by(error)
     }
 
-    /// How the attempt failed, where an attempt was made and failed.
-    pub(crate) fn outcome(&self) -> Option<Outcome> {
+    /// How the attempt failed, where one was made that could be made again.
+    pub(crate) fn failure(&self) -> Option<Failure> {
         match self.0.kind {
-            Kind::Status { status, .. } => Some(Outcome::Status(status)),
-            Kind::Connect => Some(Outcome::Unsent),
-            Kind::Timeout | Kind::Transport => Some(Outcome::Broken),
+            Kind::Status { status, .. } => Some(Failure::Status(status)),
+            Kind::Connect => Some(Failure::Unsent),
+            Kind::Timeout | Kind::Transport => Some(Failure::Broken),
             _ => None,
+        }
+    }
+
+    /// What became of the call: whether a write may be repeated.
+    ///
+    /// It remembers every attempt: one that may have arrived is not forgotten because a
+    /// later one could not connect, was refused for the quota, or met a 404 or 409 that
+    /// may be its own doing.
+    pub fn outcome(&self) -> Outcome {
+        match self.last_outcome() {
+            Outcome::Done => Outcome::Done,
+            last => last.max(self.0.earlier),
+        }
+    }
+
+    /// The outcome of the last attempt by itself.
+    pub(crate) fn last_outcome(&self) -> Outcome {
+        let unknown = match &self.0.operation {
+            Some(operation) if operation.is_write() => Outcome::Unknown,
+            _ => Outcome::NotDone,
+        };
+        match &self.0.kind {
+            Kind::Configuration(_)
+            | Kind::Refused(_)
+            | Kind::Deadline { sent: false }
+            | Kind::Connect
+            | Kind::ProxyLogin => Outcome::NotSent,
+            Kind::Status { status, .. } => match status.as_u16() {
+                408 | 500.. => unknown,
+                // Some answer a write that took effect with "see elsewhere".
+                300..=399 => unknown,
+                _ => Outcome::NotDone,
+            },
+            // A page for people is a proxy's, which says nothing of the API.
+            Kind::Decode { body, .. } if envelope::is_html(body) => unknown,
+            Kind::TooLarge { .. } | Kind::Decode { .. } | Kind::Record { .. } => Outcome::Done,
+            Kind::Timeout | Kind::Transport | Kind::Deadline { sent: true } => {
+                match self.0.answered {
+                    Some(status) if status.is_success() => Outcome::Done,
+                    _ => unknown,
+                }
+            }
         }
     }
 
@@ -149,7 +241,8 @@ impl Error {
         self.has_status(|status| status == 401)
     }
 
-    /// 403: the credentials do not permit this call. The default account key may only read.
+    /// 403: the credentials do not permit this call. The default account key may only
+    /// read, and not everything: a 403 is not an empty list.
     pub fn is_permission(&self) -> bool {
         self.has_status(|status| status == 403)
     }
@@ -159,7 +252,9 @@ impl Error {
         self.has_status(|status| status == 404)
     }
 
-    /// 409: the resource's state does not allow this call.
+    /// 409: the resource's state does not allow this call. After
+    /// [`retry_writes`](crate::RetryPolicy) it may be the doing of the call's own first
+    /// attempt: [`outcome`](Self::outcome) is `Unknown` then.
     pub fn is_conflict(&self) -> bool {
         self.has_status(|status| status == 409)
     }
@@ -181,22 +276,46 @@ impl Error {
     }
 
     /// No answer, or not all of it, within the time-out or the deadline; or the server's
-    /// own 408. Whether a write took effect is not known, unless [`attempts`] is 0.
-    ///
-    /// [`attempts`]: Self::attempts
+    /// own 408. What became of a write is told by [`outcome`](Self::outcome).
     pub fn is_timeout(&self) -> bool {
         matches!(self.0.kind, Kind::Timeout | Kind::Deadline { .. })
             || self.has_status(|status| status == 408)
     }
 
-    /// No connection was made: the request certainly did not arrive.
+    /// No connection was made, so the last attempt certainly did not arrive: no network, no
+    /// such host, a certificate that is not trusted, a proxy that wants a login.
     pub fn is_connect(&self) -> bool {
-        matches!(self.0.kind, Kind::Connect)
+        matches!(self.0.kind, Kind::Connect | Kind::ProxyLogin)
     }
 
-    /// The call succeeded, but its body is not what was asked for; see [`body`](Self::body).
+    /// The connection broke off before the whole answer had come.
+    pub fn is_transport(&self) -> bool {
+        matches!(self.0.kind, Kind::Transport)
+    }
+
+    /// The call succeeded, but its body has more bytes than
+    /// [`max_body`](crate::ClientBuilder::max_body) allows.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self.0.kind, Kind::TooLarge { .. })
+    }
+
+    /// The call succeeded, but its answer as a whole is not what was asked for, see
+    /// [`body`](Self::body); or a list goes on and does not say how. Of a stream: records
+    /// are missing. One record that is odd is [`is_record`](Self::is_record) instead.
     pub fn is_decode(&self) -> bool {
         matches!(self.0.kind, Kind::Decode { .. })
+    }
+
+    /// One record of a list could not be decoded, and the stream goes on with the next; see
+    /// [`record`](Self::record).
+    pub fn is_record(&self) -> bool {
+        matches!(self.0.kind, Kind::Record { .. })
+    }
+
+    /// The client could not be made as configured, or cannot be used where it is (outside of
+    /// a tokio runtime).
+    pub fn is_configuration(&self) -> bool {
+        matches!(self.0.kind, Kind::Configuration(_))
     }
 
     fn has_status(&self, is: impl Fn(u16) -> bool) -> bool {
@@ -211,16 +330,22 @@ impl Error {
         match self.0.kind {
             Kind::Status { status, .. }
             | Kind::TooLarge { status, .. }
-            | Kind::Decode { status, .. } => Some(status),
+            | Kind::Decode { status, .. }
+            | Kind::Record { status, .. } => Some(status),
             _ => self.0.answered,
         }
+    }
+
+    /// The headers of the answer, where there was one.
+    pub fn headers(&self) -> Option<&HeaderMap> {
+        self.0.headers.as_ref()
     }
 
     /// The server's own words, out of whatever form its error body has; at most 300
     /// characters of them.
     pub fn message(&self) -> Option<String> {
         match &self.0.kind {
-            Kind::Status { body, .. } => server_message::extract(body, &Default::default()),
+            Kind::Status { body, .. } => server_message::extract(body, &self.0.mask),
             _ => None,
         }
     }
@@ -235,56 +360,124 @@ impl Error {
         }
     }
 
-    /// How often the request was sent: 0 where it was refused before or the deadline passed
-    /// first, more than 1 where it was tried again. This error is the last attempt's.
+    /// How often the call was tried: 0 where it was refused before or the deadline passed
+    /// first, more than 1 where it was tried again. The text is the last attempt's; what
+    /// became of all of them is [`outcome`](Self::outcome).
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// The body as it came, where the server answered; the JSON of the one item where an
-    /// item of a stream does not decode.
+    /// The body as it came, where the server answered, with the credentials masked; the
+    /// JSON of the one record where [`is_record`](Self::is_record).
     pub fn body(&self) -> Option<&[u8]> {
         match &self.0.kind {
             Kind::Status { body, .. } | Kind::Decode { body, .. } => Some(body),
+            Kind::Record { record, .. } => Some(record.json().as_bytes()),
             _ => None,
         }
     }
 
+    /// The record that could not be decoded; see [`is_record`](Self::is_record).
+    pub fn record(&self) -> Option<&OddRecord> {
+        match &self.0.kind {
+            Kind::Record { record, .. } => Some(record),
+            _ => None,
+        }
+    }
+
+    /// The same, taken out.
+    pub(crate) fn into_record(self) -> Result<OddRecord, Self> {
+        match self.0.kind {
+            Kind::Record { record, .. } => Ok(record),
+            _ => Err(self),
+        }
+    }
+
+    /// What it is in a word, for telemetry: the status, or the name of its predicate.
+    pub(crate) fn class(&self) -> String {
+        let word = match &self.0.kind {
+            Kind::Status { status, .. } => return status.as_str().to_owned(),
+            Kind::Configuration(_) => "configuration",
+            Kind::Refused(_) => "invalid_request",
+            Kind::TooLarge { .. } => "too_large",
+            Kind::Decode { .. } => "decode",
+            Kind::Record { .. } => "record",
+            Kind::Timeout | Kind::Deadline { .. } => "timeout",
+            Kind::Connect | Kind::ProxyLogin => "connect",
+            Kind::Transport => "transport",
+        };
+        word.to_owned()
+    }
+
     /// The name of the call, such as `list_agents`; `None` where no call was made.
     pub fn operation(&self) -> Option<&'static str> {
-        self.0.operation.map(|operation| operation.id)
+        self.0.operation.as_ref().map(|operation| operation.id)
     }
 
     fn advice(&self) -> &'static str {
-        match &self.0.kind {
-            Kind::Configuration(_) | Kind::Refused(_) => "",
-            Kind::Timeout | Kind::Transport if self.0.answered.is_some() => {
-                "; a read can be repeated, a write took effect"
+        let write = self.0.operation.as_ref().is_some_and(Operation::is_write);
+        match (write, self.outcome(), self.last_outcome()) {
+            (true, Outcome::Done, _) => "; the write took effect: do not repeat it",
+            (true, Outcome::Unknown, Outcome::Unknown) => {
+                "; the write may have taken effect: look before trying again"
             }
+            (true, Outcome::Unknown, _) => {
+                "; an earlier attempt may have taken effect: look before trying again"
+            }
+            _ => self.advice_where_nothing_happened(write),
+        }
+    }
+
+    fn advice_where_nothing_happened(&self, write: bool) -> &'static str {
+        match &self.0.kind {
+            Kind::Configuration(_) | Kind::Refused(_) | Kind::Record { .. } => "",
             Kind::Timeout | Kind::Transport | Kind::Deadline { sent: true } => {
-                "; a read can be repeated, a write may have taken effect"
+                "; it changes nothing and can be repeated"
             }
             Kind::Deadline { sent: false } => "; nothing was sent: call less, or allow more time",
             Kind::TooLarge { .. } => "; ask for less, or allow more with `max_body`",
-            Kind::Connect => "; nothing was sent: check the network and the base URL",
+            Kind::Connect if self.0.earlier == Outcome::NotSent => {
+                "; nothing was sent: check the network and the base URL"
+            }
+            Kind::Connect => "; check the network and the base URL",
+            Kind::ProxyLogin => "; nothing was sent: give the proxy's URL its user and password",
+            Kind::Decode { body, .. } if envelope::is_html(body) => {
+                "; check the base URL, and whether a proxy wants a login"
+            }
             Kind::Decode { .. } => "; please report it with the shape of the body",
-            Kind::Status { status, .. } => match status.as_u16() {
-                300..=399 => "; redirects are not followed: check the base URL",
-                401 => "; check the API key and secret, and whether the key was revoked",
-                403 => "; the key lacks a permission (the default account key may only read)",
-                404 => "; check the id, and whether this key may see it",
-                409 => "; read the resource again: its state does not allow this",
-                429 => "; something else uses up the account's quota, try again in a minute",
-                500.. => "; the server failed, try again later",
+            Kind::Status { status, .. } => match (status.as_u16(), write) {
+                (300..=399, _) => "; redirects are not followed: check the base URL",
+                (401, _) => "; check the API key and secret, and whether the key was revoked",
+                (403, true) => {
+                    "; the key lacks a permission (the default account key may only read)"
+                }
+                (403, false) => {
+                    "; the key may not read this, which is not to say that there is nothing"
+                }
+                (404, _) => "; check the id, and whether this key may see it",
+                (407, _) => "; give the proxy's URL its user and password",
+                (409, _) => "; read the resource again: its state does not allow this",
+                (429, _) => "; something else uses up the account's quota, try again in a minute",
+                (500.., _) => "; the server failed, try again later",
                 _ => "",
             },
         }
+    }
+
+    /// What really happened, where the text of the kind does not say it.
+    fn cause(&self) -> Option<String> {
+        let source = self.0.source.as_deref()?;
+        let told = match self.0.kind {
+            Kind::Configuration(_) | Kind::Connect | Kind::Transport => innermost(source),
+            _ => return None,
+        };
+        Some(visible(&self.0.mask.text(&told)).into_owned())
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(operation) = self.0.operation {
+        if let Some(operation) = &self.0.operation {
             write!(f, "{operation}: ")?;
         }
         if let Some(status) = self.0.answered {
@@ -304,7 +497,9 @@ impl fmt::Display for Error {
                 write!(f, "{status}, but the body has more than {limit} bytes")?;
             }
             Kind::Connect => f.write_str("cannot connect")?,
+            Kind::ProxyLogin => f.write_str("the proxy wants a login (407)")?,
             Kind::Transport => f.write_str("the exchange broke off")?,
+            Kind::Record { record, .. } => write!(f, "a record does not decode: {record}")?,
             Kind::Decode {
                 status, problem, ..
             } => {
@@ -319,6 +514,9 @@ impl fmt::Display for Error {
                     write!(f, ": {message}")?;
                 }
             }
+        }
+        if let Some(cause) = self.cause() {
+            write!(f, ": {cause}")?;
         }
         if self.0.attempts > 1 {
             write!(f, " (attempt {} and the last)", self.0.attempts)?;
@@ -344,11 +542,24 @@ impl StdError for Error {
     }
 }
 
-/// The last error of a chain: what really happened.
+/// Whether a proxy refused to connect for want of a login; its client says so in words only.
+fn wants_proxy_login(error: &dyn StdError) -> bool {
+    let text = innermost(error).to_ascii_lowercase();
+    text.contains("proxy auth")
+}
+
+/// What really happened: the last of an error's sources, in the words of the first that says
+/// all of it. (OpenSSL's last one says that a certificate is refused; the one before adds
+/// why.)
 pub(crate) fn innermost(error: &dyn StdError) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(next) = source {
+        let inner = next.to_string();
+        if !text.contains(&inner) {
+            text = inner;
+        }
+        source = next.source();
     }
-    error.to_string()
+    text
 }

@@ -1,11 +1,12 @@
 //! Decoding of fields that the server is known to send in several shapes.
 //!
-//! `x-huntress-decode` in `spec/openapi.json` names the function of a property; `id` and
-//! `present` are chosen by rule.
+//! `x-huntress-decode` in `spec/openapi.json` names the function that makes one shape of
+//! those of a property; `id`, `present` and the comma-separated lists are chosen by rule.
 
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::ser::Serializer;
 use serde_json::{Value, json};
-use std::fmt;
+use std::fmt::{self, Display};
 
 /// An id: a number, or a string of digits.
 pub(crate) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
@@ -44,65 +45,63 @@ where
 }
 
 /// A list, or a map of which the keys are the list.
-pub(crate) fn keys_of_map<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: DeserializeOwned,
-{
-    reshaped(deserializer, |value| match value {
+pub(crate) fn keys_of_map(value: Value) -> Value {
+    match value {
         Value::Object(map) => map.into_iter().map(|(key, _)| Value::String(key)).collect(),
         other => other,
-    })
+    }
 }
 
 /// `{total_count, has_more, items}`, a bare list of items, or one bare item.
-pub(crate) fn item_list<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: DeserializeOwned,
-{
-    reshaped(deserializer, |value| match value {
+pub(crate) fn item_list(value: Value) -> Value {
+    match value {
         Value::Array(_) => json!({ "items": value }),
         Value::Object(ref map) if map.contains_key("id") && !map.contains_key("items") => {
             json!({"items": [value]})
         }
         other => other,
-    })
+    }
 }
 
 /// A list whose items are objects or bare ids.
-pub(crate) fn id_or_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: DeserializeOwned,
-{
-    reshaped(deserializer, |value| match value {
+pub(crate) fn id_or_object(value: Value) -> Value {
+    match value {
         Value::Array(items) => items
             .into_iter()
-            .map(|item| {
-                if item.is_object() {
-                    item
-                } else {
-                    json!({ "id": item })
-                }
+            .map(|item| match item {
+                Value::Number(_) | Value::String(_) => json!({ "id": item }),
+                other => other,
             })
             .collect(),
         other => other,
-    })
+    }
 }
 
-fn reshaped<'de, D, T>(
-    deserializer: D,
-    reshape: impl Fn(Value) -> Value,
-) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: DeserializeOwned,
-{
-    match Value::deserialize(deserializer)? {
-        Value::Null => Ok(None),
-        value => serde_json::from_value(reshape(value))
-            .map(Some)
-            .map_err(D::Error::custom),
+/// A list, or one text with its items between commas.
+#[allow(dead_code)] // for a document that sends one
+pub(crate) fn comma_separated(value: Value) -> Value {
+    match value {
+        Value::String(text) => text
+            .split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .map(Value::from)
+            .collect(),
+        other => other,
+    }
+}
+
+/// A list as one text with its items between commas.
+#[allow(clippy::ref_option)] // as serde calls it
+pub(crate) fn join_by_commas<S: Serializer, T: Display>(
+    items: &Option<Vec<T>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match items {
+        None => serializer.serialize_none(),
+        Some(items) => {
+            let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+            serializer.serialize_str(&items.join(","))
+        }
     }
 }

@@ -9,14 +9,20 @@ mod client;
 mod credentials;
 mod envelope;
 mod error;
+mod fit;
+mod ids;
 mod input;
 mod lenient;
 mod mask;
+mod odd;
 mod open_enum;
 mod operation;
+mod options;
 mod pagination;
 mod proxy;
 mod rate_limit;
+mod record;
+mod request;
 mod response;
 mod retry;
 mod retry_after;
@@ -34,13 +40,28 @@ pub use account::AccountClient;
 pub use api_contract::ApiContract;
 pub use client::{Client, ClientBuilder};
 pub use credentials::{Credentials, CredentialsError};
-pub use error::Error;
-pub use generated::{API_CONTRACT, builder, types};
+pub use error::{Error, Outcome};
+pub use generated::{API_CONTRACT, AccountOperations, calls, types};
 pub use http;
-pub use input::InvalidValue;
 pub use jiff;
-pub use open_enum::UnknownValue;
-pub use pagination::{Items, Pages};
+pub use odd::{OddField, OddRecord};
+pub use open_enum::{OtherValue, UnknownValue};
+pub use pagination::{Collected, Items, Pages};
 pub use rate_limit::{RateLimiter, RateLimiterSnapshot};
+pub use request::Request;
 pub use response::{Page, Response};
 pub use retry::RetryPolicy;
+
+/// For the benchmark of decoding alone; no part of the API.
+#[doc(hidden)]
+pub mod __bench {
+    use crate::envelope::{self, Reading};
+    use crate::types::Agent;
+
+    /// How many agents a page holds, and how many values of them do not fit.
+    pub fn agents(body: &[u8]) -> (usize, usize) {
+        let page = envelope::page::<Agent>(body, "agents", Reading::of_the_api::<Agent>());
+        let page = page.expect("a page");
+        (page.page.items.len(), page.odd.len())
+    }
+}

@@ -50,7 +50,6 @@ impl Mask {
     }
 
     /// The bytes without the credentials.
-    #[allow(dead_code, reason = "until errors ask")]
     pub(crate) fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         self.head(bytes, bytes.len())
     }

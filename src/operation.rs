@@ -1,66 +1,99 @@
 //! What a call is, for errors and logs.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use http::Method;
 
 use crate::error::{Error, Kind};
 use crate::rate_limit::Lane;
 use crate::retry::Access;
 
 /// An operation of the API: its name here, its method and its path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Operation {
     pub(crate) id: &'static str,
-    method: &'static str,
-    path: &'static str,
+    pub(crate) method: Method,
+    /// With its parameters in braces.
+    pub(crate) template: Cow<'static, str>,
     access: Access,
     /// The caller said that this write may be sent twice.
     retry_writes: bool,
     /// The managed account it is called for.
     account_id: Option<i64>,
+    /// The path that is asked for, once the request is made.
+    path: Option<String>,
 }
 
 impl Operation {
     pub(crate) const fn new(
         id: &'static str,
         access: Access,
-        method: &'static str,
-        path: &'static str,
+        method: Method,
+        template: &'static str,
     ) -> Self {
         Self {
             id,
             method,
-            path,
+            template: Cow::Borrowed(template),
             access,
             retry_writes: false,
             account_id: None,
+            path: None,
         }
     }
 
-    pub(crate) const fn for_account(self, account_id: Option<i64>) -> Self {
-        Self { account_id, ..self }
+    /// One that no document has.
+    pub(crate) fn unlisted(access: Access, method: Method, path: String) -> Self {
+        let template = Cow::Owned(path);
+        Self {
+            template,
+            ..Self::new("request", access, method, "")
+        }
     }
 
-    pub(crate) const fn with_retries(self, retry_writes: bool) -> Self {
+    pub(crate) fn for_account(mut self, account_id: Option<i64>) -> Self {
+        if account_id.is_some() {
+            let below = self
+                .template
+                .replacen("/v1/", "/v1/accounts/{account_id}/", 1);
+            (self.account_id, self.template) = (account_id, Cow::Owned(below));
+        }
+        self
+    }
+
+    pub(crate) fn with_retries(self, retry_writes: bool) -> Self {
         Self {
             retry_writes,
             ..self
         }
     }
 
-    pub(crate) fn account_id(self) -> Option<i64> {
+    /// Its request asks for this path.
+    pub(crate) fn at(mut self, path: &str) -> Self {
+        self.path = Some(path.to_owned());
+        self
+    }
+
+    pub(crate) fn account_id(&self) -> Option<i64> {
         self.account_id
     }
 
+    pub(crate) fn is_write(&self) -> bool {
+        self.access == Access::Write
+    }
+
     /// Where it waits for the quota.
-    pub(crate) fn lane(self) -> Lane {
-        match self.access {
-            Access::Read | Access::Query => Lane::Read,
-            Access::Write => Lane::Write,
+    pub(crate) fn lane(&self) -> Lane {
+        if self.is_write() {
+            Lane::Write
+        } else {
+            Lane::Read
         }
     }
 
     /// What sending it twice would be.
-    pub(crate) fn access(self) -> Access {
+    pub(crate) fn access(&self) -> Access {
         match self.access {
             Access::Write if self.retry_writes => Access::Read,
             access => access,
@@ -71,22 +104,11 @@ impl Operation {
     pub(crate) fn refuse(self, problem: String) -> Error {
         Error::new(Kind::Refused(problem)).of(self)
     }
-
-    /// The error for a request that reqwest could not build, with its reason.
-    pub(crate) fn unbuildable(self, error: &reqwest::Error) -> Error {
-        self.refuse(format!(
-            "the request cannot be built: {}",
-            crate::error::innermost(error)
-        ))
-    }
 }
 
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.id)?;
-        if let Some(account) = self.account_id {
-            write!(f, " for account {account}")?;
-        }
-        write!(f, " ({} {})", self.method, self.path)
+        let path = self.path.as_deref().unwrap_or(&self.template);
+        write!(f, "{} ({} {path})", self.id, self.method)
     }
 }

@@ -5,92 +5,141 @@
 //! twice is an error instead of an endless loop, and the URL that the server suggests is
 //! never followed. One page is in memory at a time.
 //!
+//! A walk for a year meets odd records and lost pages. The idiom that survives them:
+//!
 //! ```no_run
 //! # async fn f(client: huntress::Client) -> Result<(), huntress::Error> {
 //! let mut agents = client.list_agents().platform("windows").stream();
-//! while let Some(agent) = agents.try_next().await? {
-//!     println!("{}", agent.id);
+//! loop {
+//!     match agents.try_next().await {
+//!         Ok(Some(agent)) => println!("{}", agent.id),
+//!         Ok(None) => break,
+//!         // One record is odd: its JSON is kept in the error, and the next one follows.
+//!         Err(error) if error.is_record() => eprintln!("{error}"),
+//!         // A page could not be had.
+//!         Err(error) => return Err(error),
+//!     }
 //! }
+//! // Whoever deletes what a list does not show must ask this first.
+//! assert!(agents.is_complete());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Or all at once, which is an error where a page is missing:
+//!
+//! ```no_run
+//! # async fn f(client: huntress::Client) -> Result<(), huntress::Error> {
+//! let all = client.list_organizations().stream().collect_all().await?;
+//! println!("{} organizations, {} odd records", all.items.len(), all.odd.len());
 //! # Ok(())
 //! # }
 //! ```
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, poll_fn};
+use std::hash::{BuildHasher as _, RandomState};
 use std::iter::Peekable;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument as _;
 
-use crate::call::Received;
-use crate::client::Client;
-use crate::envelope::{self, Odd};
-use crate::error::Error;
-use crate::operation::Operation;
+use crate::call::{Prepare, Received, goes_on};
+use crate::envelope::{Next, Reading};
+use crate::error::{Error, Kind};
+use crate::odd::OddRecord;
 use crate::response::Page;
 
 /// A call that answers a page; implemented by the generated builders of every list.
-pub(crate) trait List: Clone + Send + Sync + 'static {
+pub(crate) trait List: Prepare + Clone + Send + Sync + 'static {
     /// The key of the items.
     const KEY: &'static str;
     /// The page size unless the caller chose one.
-    fn choose_limit(&mut self);
+    fn choose_page_size(&mut self);
     /// The token the caller chose to begin with.
     fn page_token(&self) -> Option<String>;
     /// The token of the page to ask for.
     fn set_page_token(&mut self, token: Option<String>);
-    /// The request, checked.
-    fn prepare(self) -> Result<(Client, Operation, reqwest::Request), Error>;
 }
 
 type Fetch = Pin<Box<dyn Future<Output = Result<Received, Error>> + Send>>;
+/// `None` where the runtime ended before it had.
+type Fetching = Pin<Box<dyn Future<Output = Option<Result<Received, Error>>> + Send>>;
 
 /// Asks for one page after the other.
 struct Pager {
     key: &'static str,
+    reading: Reading,
     fetch: Box<dyn Fn(Option<String>) -> Fetch + Send + Sync>,
-    under_way: Option<Fetch>,
-    next: Next,
-    seen: HashSet<String>,
+    under_way: Option<Fetching>,
+    state: State,
+    seen: Seen,
     read_ahead: bool,
+    /// Records could not be decoded.
+    holes: bool,
 }
 
-enum Next {
+#[derive(Debug)]
+enum State {
+    /// The page of this token comes next.
     Page(Option<String>),
+    /// The server said that there is no more.
     End,
+    /// There is more that cannot be asked for.
+    CutOff,
 }
 
-/// A page, and what is wrong with it: the place among its items, and the error.
+/// A page, and the error that follows it where the list is cut off there.
 struct Opened<T> {
     page: Page<T>,
-    odd: Vec<(usize, Error)>,
+    records: Vec<(usize, Error)>,
+    cut_off: Option<Error>,
+}
+
+/// The tokens that were asked for, as hashes: a token may have any length.
+struct Seen {
+    hasher: RandomState,
+    tokens: HashSet<u64>,
+}
+
+impl Seen {
+    /// Whether it is the first time.
+    fn insert(&mut self, token: &str) -> bool {
+        self.tokens.insert(self.hasher.hash_one(token))
+    }
 }
 
 impl Pager {
-    fn new<L: List>(mut list: L) -> Self {
-        list.choose_limit();
+    fn new<L: List>(mut list: L, reading: Reading) -> Self {
+        list.choose_page_size();
         let first = list.page_token();
         let fetch = move |token| {
             let mut list = list.clone();
             list.set_page_token(token);
-            let fetch = async move {
-                let (client, operation, request) = list.prepare()?;
-                client.execute(operation, request).await
-            };
-            Box::pin(fetch) as Fetch
+            Box::pin(async move { list.prepare()?.send().await }) as Fetch
         };
+        let mut seen = Seen {
+            hasher: RandomState::new(),
+            tokens: HashSet::new(),
+        };
+        if let Some(first) = &first {
+            seen.insert(first);
+        }
         Self {
             key: L::KEY,
+            reading,
             fetch: Box::new(fetch),
             under_way: None,
-            seen: first.iter().cloned().collect(),
-            next: Next::Page(first),
+            seen,
+            state: State::Page(first),
             read_ahead: false,
+            holes: false,
         }
     }
 
@@ -99,74 +148,100 @@ impl Pager {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Opened<T>, Error>>> {
-        let Next::Page(token) = &self.next else {
-            return Poll::Ready(None);
-        };
-        let fetch = self
-            .under_way
-            .get_or_insert_with(|| (self.fetch)(token.clone()));
-        let result = ready!(fetch.as_mut().poll(context));
-        self.under_way = None;
-        Poll::Ready(Some(result.and_then(|received| self.open(received))))
+        loop {
+            let State::Page(token) = &self.state else {
+                return Poll::Ready(None);
+            };
+            let fetch = self
+                .under_way
+                .get_or_insert_with(|| here((self.fetch)(token.clone())));
+            let result = ready!(fetch.as_mut().poll(context));
+            self.under_way = None;
+            match result {
+                Some(result) => {
+                    return Poll::Ready(Some(result.and_then(|received| self.open(received))));
+                }
+                // It was read ahead in a runtime that has ended: ask again in this one.
+                None => continue,
+            }
+        }
     }
 
     /// Decodes a page and goes on to the next, or to the end.
     fn open<T: DeserializeOwned>(&mut self, received: Received) -> Result<Opened<T>, Error> {
-        let (operation, status) = (received.operation(), received.status());
-        let undecodable =
-            |body: Vec<u8>, problem| Error::undecodable(operation, status, body, problem);
-        let decoded = received.decode(|body| envelope::page_apart(body, self.key))?;
-        let (page, odd) = decoded.into_value();
-        let error = |odd: Odd| (odd.index, undecodable(odd.json.into_bytes(), odd.problem));
-        let mut odd: Vec<_> = odd.into_iter().map(error).collect();
-        self.next = match page.next_page_token.clone() {
-            None => Next::End,
-            Some(token) if self.seen.insert(token.clone()) => Next::Page(Some(token)),
-            Some(_) => {
-                // The items before the circle are good.
-                let circle = "its next page token came before: the list would never end";
-                odd.push((usize::MAX, undecodable(Vec::new(), circle.to_owned())));
-                Next::End
-            }
+        let (mut page, next) = match received.open::<T>(self.key, self.reading) {
+            Ok(opened) => opened,
+            Err(problem) => return Err(received.undecodable(problem)),
         };
-        if let (true, Next::Page(token)) = (self.read_ahead, &self.next) {
+        self.holes |= !page.odd.is_empty();
+        let status = received.status();
+        let error = |record: OddRecord| {
+            let index = record.index();
+            (index, received.error(Kind::Record { status, record }))
+        };
+        let records = std::mem::take(&mut page.odd)
+            .into_iter()
+            .map(error)
+            .collect();
+        let cut_off;
+        (self.state, cut_off) = match next {
+            Next::End => (State::End, None),
+            Next::Token(token) if self.seen.insert(&token) => (State::Page(Some(token)), None),
+            Next::Token(_) => {
+                let circle = "its next page token came before: the list would never end";
+                (State::CutOff, Some(circle.to_owned()))
+            }
+            Next::Untold(by) => (State::CutOff, Some(goes_on(&by))),
+        };
+        if let (true, State::Page(token)) = (self.read_ahead, &self.state) {
             self.under_way = Some(in_background((self.fetch)(token.clone())));
         }
-        Ok(Opened { page, odd })
+        Ok(Opened {
+            page,
+            records,
+            cut_off: cut_off.map(|problem| received.undecodable(problem)),
+        })
     }
 
     fn token(&self) -> Option<&str> {
-        match &self.next {
-            Next::Page(token) => token.as_deref(),
-            Next::End => None,
+        match &self.state {
+            State::Page(token) => token.as_deref(),
+            State::End | State::CutOff => None,
         }
+    }
+
+    /// Every page has come, and every record of them was decoded.
+    fn is_complete(&self) -> bool {
+        matches!(self.state, State::End) && !self.holes
     }
 }
 
+fn here(fetch: Fetch) -> Fetching {
+    Box::pin(async move { Some(fetch.await) })
+}
+
 /// Goes on while nobody polls; stops when it is dropped.
-fn in_background(fetch: Fetch) -> Fetch {
+fn in_background(fetch: Fetch) -> Fetching {
+    if Handle::try_current().is_err() {
+        return here(fetch);
+    }
     let mut task = JoinSet::new();
     task.spawn(fetch.in_current_span());
     Box::pin(async move {
-        match task
-            .join_next()
-            .await
-            .map(|ended| ended.map_err(JoinError::try_into_panic))
-        {
-            Some(Ok(result)) => result,
-            Some(Err(Ok(panic))) => std::panic::resume_unwind(panic),
-            // The runtime has stopped, so nobody will ask again.
-            Some(Err(Err(_))) | None => pending().await,
+        match task.join_next().await?.map_err(JoinError::try_into_panic) {
+            Ok(result) => Some(result),
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            Err(Err(_)) => None,
         }
     })
 }
 
 /// The pages of a list, one after the other; made by `pages` of every list call.
 ///
-/// A [`Stream`]; [`try_next`](Self::try_next) does without the trait. An item that does
-/// not decode is an error with the item's JSON as its [`body`](Error::body); the page with
-/// the other items follows. A page that cannot be had is an error, once; asking again asks
-/// for the same page.
+/// A [`Stream`]; [`try_next`](Self::try_next) does without the trait. A record that does
+/// not decode is an error for which [`Error::is_record`] holds, and the page with the other
+/// items follows. A page that cannot be had is an error, once; asking again asks for the
+/// same page.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Pages<T> {
     pager: Pager,
@@ -177,20 +252,28 @@ pub struct Pages<T> {
 
 impl<T> Pages<T> {
     /// The token of the page that comes next; with `start_at` a later call goes on there.
-    /// `None` before the first page and after the last.
+    /// `None` before the first page, unless the call began with a token itself, and after
+    /// the last.
     pub fn resume_token(&self) -> Option<&str> {
-        if self.ready.is_empty() {
-            self.pager.token()
-        } else {
+        if self.ready.iter().any(Result::is_ok) {
             self.ready_token.as_deref()
+        } else {
+            self.pager.token()
         }
+    }
+
+    /// Whether every page from the first on has come and every record was decoded. `false`
+    /// until the last page was given out; what it does not know of is what changed while it
+    /// walked.
+    pub fn is_complete(&self) -> bool {
+        self.pager.is_complete() && self.ready.is_empty()
     }
 }
 
 impl<T: DeserializeOwned> Pages<T> {
-    pub(crate) fn new(list: impl List) -> Self {
+    pub(crate) fn new(list: impl List, reading: Reading) -> Self {
         Self {
-            pager: Pager::new(list),
+            pager: Pager::new(list, reading),
             ready: VecDeque::new(),
             ready_token: None,
         }
@@ -207,8 +290,9 @@ impl<T: DeserializeOwned> Pages<T> {
     ///
     /// # Errors
     ///
-    /// As the call itself, when an item does not decode, and when the server's tokens go
-    /// in a circle.
+    /// As the call itself, when a record does not decode, when the server's tokens go in a
+    /// circle, and when the list goes on and does not say how; after the last two it ends,
+    /// and [`is_complete`](Self::is_complete) stays `false`.
     pub async fn try_next(&mut self) -> Result<Option<Page<T>>, Error> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context))
             .await
@@ -224,14 +308,20 @@ impl<T: DeserializeOwned> Stream for Pages<T> {
             return Poll::Ready(Some(ready));
         }
         let token = self.pager.token().map(str::to_owned);
-        let Opened { page, odd } = match ready!(self.pager.poll(context)) {
+        let opened = match ready!(self.pager.poll(context)) {
             Some(Ok(opened)) => opened,
             Some(Err(error)) => return Poll::Ready(Some(Err(error))),
             None => return Poll::Ready(None),
         };
-        self.ready
-            .extend(odd.into_iter().map(|(_, error)| Err(error)));
+        let Opened {
+            page,
+            records,
+            cut_off,
+        } = opened;
+        let records = records.into_iter().map(|(_, error)| Err(error));
+        self.ready.extend(records);
         self.ready.push_back(Ok(page));
+        self.ready.extend(cut_off.map(Err));
         self.ready_token = token;
         Poll::Ready(self.ready.pop_front())
     }
@@ -249,25 +339,45 @@ impl<T> fmt::Debug for Pages<T> {
 
 /// The items of all pages of a list; made by `stream` and `stream_as` of every list call.
 ///
-/// A [`Stream`]; [`try_next`](Self::try_next) does without the trait. An item that does
-/// not decode is an error with the item's JSON as its [`body`](Error::body), and the next
-/// item follows. A page that cannot be had is an error, once; asking again asks for the
-/// same page.
+/// A [`Stream`]; [`try_next`](Self::try_next) does without the trait. A record that does
+/// not decode is an error for which [`Error::is_record`] holds, and the next item follows.
+/// A page that cannot be had is an error, once; asking again asks for the same page.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Items<T> {
     pager: Pager,
     items: std::vec::IntoIter<T>,
-    odd: Peekable<std::vec::IntoIter<(usize, Error)>>,
+    records: Peekable<std::vec::IntoIter<(usize, Error)>>,
+    cut_off: Option<Error>,
     /// Where in the page the next one stands.
     index: usize,
 }
 
+/// All that a list has; see [`Items::collect_all`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Collected<T> {
+    /// The items of all pages.
+    pub items: Vec<T>,
+    /// The records that could not be decoded; nearly always none.
+    pub odd: Vec<OddRecord>,
+}
+
+impl<T> Items<T> {
+    /// Whether every page from the first on has come and every record of them was given
+    /// out. `false` until the stream has ended; what it does not know of is what changed
+    /// while it walked.
+    pub fn is_complete(&self) -> bool {
+        self.pager.is_complete() && self.items.len() == 0
+    }
+}
+
 impl<T: DeserializeOwned> Items<T> {
-    pub(crate) fn new(list: impl List) -> Self {
+    pub(crate) fn new(list: impl List, reading: Reading) -> Self {
         Self {
-            pager: Pager::new(list),
+            pager: Pager::new(list, reading),
             items: Vec::new().into_iter(),
-            odd: Vec::new().into_iter().peekable(),
+            records: Vec::new().into_iter().peekable(),
+            cut_off: None,
             index: 0,
         }
     }
@@ -283,23 +393,44 @@ impl<T: DeserializeOwned> Items<T> {
     ///
     /// # Errors
     ///
-    /// As the call itself, when an item does not decode, and when the server's tokens go
-    /// in a circle.
+    /// As the call itself, when a record does not decode, when the server's tokens go in a
+    /// circle, and when the list goes on and does not say how; after the last two it ends,
+    /// and [`is_complete`](Self::is_complete) stays `false`.
     pub async fn try_next(&mut self) -> Result<Option<T>, Error> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context))
             .await
             .transpose()
     }
 
+    /// All items of all pages, and the records that do not decode beside them.
+    ///
+    /// # Errors
+    ///
+    /// When a page cannot be had, as [`try_next`](Self::try_next): so what it gives is all
+    /// that the list has.
+    pub async fn collect_all(mut self) -> Result<Collected<T>, Error> {
+        let mut all = Collected {
+            items: Vec::new(),
+            odd: Vec::new(),
+        };
+        loop {
+            match self.try_next().await {
+                Ok(Some(item)) => all.items.push(item),
+                Ok(None) => return Ok(all),
+                Err(error) => all.odd.push(error.into_record()?),
+            }
+        }
+    }
+
     /// The next of this page.
     fn next_here(&mut self) -> Option<Result<T, Error>> {
         let index = self.index;
         self.index += 1;
-        if let Some((_, error)) = self.odd.next_if(|(at, _)| *at == index) {
+        if let Some((_, error)) = self.records.next_if(|(at, _)| *at == index) {
             return Some(Err(error));
         }
-        let rest = || self.odd.next().map(|(_, error)| Err(error));
-        self.items.next().map(Ok).or_else(rest)
+        let item = self.items.next().map(Ok);
+        item.or_else(|| self.cut_off.take().map(Err))
     }
 }
 
@@ -315,9 +446,14 @@ impl<T: DeserializeOwned> Stream for Items<T> {
                 None => return Poll::Ready(None),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 // An empty page is passed over.
-                Some(Ok(Opened { page, odd })) => {
+                Some(Ok(Opened {
+                    page,
+                    records,
+                    cut_off,
+                })) => {
                     self.items = page.items.into_iter();
-                    self.odd = odd.into_iter().peekable();
+                    self.records = records.into_iter().peekable();
+                    self.cut_off = cut_off;
                     self.index = 0;
                 }
             }
@@ -329,8 +465,9 @@ impl<T> Unpin for Items<T> {}
 
 impl<T> fmt::Debug for Items<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the token: it may say what is asked for.
         f.debug_struct("Items")
-            .field("next", &self.pager.token())
+            .field("complete", &self.is_complete())
             .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,8 @@
 //! What a call returns.
 
-use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use http::{HeaderMap, StatusCode};
+
+use crate::odd::OddRecord;
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +13,20 @@ pub struct Page<T> {
     /// The token of the next page, to be set as `page_token` with the same filters.
     /// `None` on the last page.
     pub next_page_token: Option<String>,
+    /// The records of this page that could not be decoded and are not among the items;
+    /// nearly always none.
+    pub odd: Vec<OddRecord>,
+}
+
+impl<T> Page<T> {
+    /// A page of these items, to be followed by the page of this token.
+    pub fn new(items: impl Into<Vec<T>>, next_page_token: Option<String>) -> Self {
+        Self {
+            items: items.into(),
+            next_page_token,
+            odd: Vec::new(),
+        }
+    }
 }
 
 /// A result with the status and headers it came with; see `send_with_response` of every

@@ -7,9 +7,9 @@
 //!
 //! ```no_run
 //! # async fn f(client: huntress::Client) -> Result<(), huntress::Error> {
-//! let body = huntress::types::UpdateAgent::builder().tags(["vip"]);
+//! let body = huntress::types::UpdateAgent::new().tags(["vip"]);
 //! // Setting the same tags twice does no harm.
-//! client.update_agent().id(42).body(body).retry_writes().send().await?;
+//! client.update_agent(42, body).retry_writes().send().await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -97,7 +97,7 @@ impl RetryPolicy {
         let retry_after = attempt.retry_after.unwrap_or_default();
         let pause = self.backoff_cap(attempt.failures).mul_f64(jitter);
         let pause = pause.max(retry_after);
-        let again = if attempt.outcome.is_refused() {
+        let again = if attempt.failure.is_refused() {
             self.attempts > 1 && attempt.elapsed.saturating_add(pause) <= PATIENCE
         } else {
             attempt.is_repeatable() && attempt.failures < self.attempts && retry_after <= PATIENCE
@@ -126,7 +126,7 @@ pub(crate) enum Access {
 /// An attempt that failed.
 pub(crate) struct Attempt {
     pub(crate) access: Access,
-    pub(crate) outcome: Outcome,
+    pub(crate) failure: Failure,
     pub(crate) retry_after: Option<Duration>,
     /// Attempts that failed so far, this one included, without the 429s.
     pub(crate) failures: u32,
@@ -136,7 +136,7 @@ pub(crate) struct Attempt {
 
 /// How an attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum Failure {
     Status(StatusCode),
     /// No connection was made.
     Unsent,
@@ -144,7 +144,7 @@ pub(crate) enum Outcome {
     Broken,
 }
 
-impl Outcome {
+impl Failure {
     /// Refused for the quota.
     pub(crate) fn is_refused(self) -> bool {
         self == Self::Status(StatusCode::TOO_MANY_REQUESTS)
@@ -153,8 +153,8 @@ impl Outcome {
 
 impl Attempt {
     fn is_repeatable(&self) -> bool {
-        let Outcome::Status(status) = self.outcome else {
-            return self.outcome == Outcome::Unsent || self.access != Access::Write;
+        let Failure::Status(status) = self.failure else {
+            return self.failure == Failure::Unsent || self.access != Access::Write;
         };
         match status.as_u16() {
             408 => self.access == Access::Read,
@@ -207,24 +207,24 @@ mod tests {
     /// Jitter that shows the longest pause.
     const ALL: f64 = 1.0;
 
-    fn failed(access: Access, outcome: Outcome) -> Attempt {
+    fn failed(access: Access, failure: Failure) -> Attempt {
         Attempt {
             access,
-            outcome,
+            failure,
             retry_after: None,
             failures: 1,
             elapsed: SECOND,
         }
     }
 
-    fn status(code: u16) -> Outcome {
-        Outcome::Status(StatusCode::from_u16(code).unwrap())
+    fn status(code: u16) -> Failure {
+        Failure::Status(StatusCode::from_u16(code).unwrap())
     }
 
     #[test]
     fn what_is_sent_again() {
         use Access::{Query, Read, Write};
-        use Outcome::{Broken, Unsent};
+        use Failure::{Broken, Unsent};
         let mut table = vec![
             (Unsent, [Read, Query, Write].as_slice()),
             (Broken, &[Read, Query]),
@@ -275,7 +275,7 @@ mod tests {
                 again
             );
         }
-        for outcome in [status(503), status(429), Outcome::Unsent, Outcome::Broken] {
+        for outcome in [status(503), status(429), Failure::Unsent, Failure::Broken] {
             let attempt = failed(Access::Read, outcome);
             assert_eq!(RetryPolicy::none().decide(&attempt, ALL), None);
         }
@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn no_pause_is_for_ever() {
         let policy = RetryPolicy::default().backoff(Duration::MAX, Duration::MAX);
-        let pause = policy.decide(&failed(Access::Read, Outcome::Broken), ALL);
+        let pause = policy.decide(&failed(Access::Read, Failure::Broken), ALL);
         assert_eq!(pause, Some(3_600 * SECOND));
     }
 

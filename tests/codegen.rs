@@ -75,3 +75,21 @@ fn a_post_reads_only_where_an_overlay_says_so() {
     let (operations, queries) = surface(&document.to_string());
     assert_eq!((operations.matches("[reads]").count(), queries), (0, 0));
 }
+
+/// A parameter with the name of an option of every call has another setter, by overlay.
+#[test]
+fn an_overlay_can_name_a_setter() {
+    let text = std::fs::read_to_string(DOCUMENT).unwrap();
+    let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let parameters = document["paths"]["/v1/agents"]["get"]["parameters"].as_array_mut();
+    let timeout = serde_json::json!({
+        "in": "query", "name": "timeout", "x-huntress-name": "agent_timeout",
+        "schema": {"type": "string"}
+    });
+    parameters.unwrap().push(timeout);
+    let (document, model) = codegen::parse(&document.to_string()).unwrap();
+    let code = codegen::generate(&document, &model).unwrap();
+    let code = code.render().unwrap();
+    assert!(code.contains("pub fn agent_timeout<V>(mut self, value: V)"));
+    assert!(code.contains(r#"QueryParam::new("timeout", &timeout)"#));
+}

@@ -95,9 +95,7 @@ async fn other_credentials_share_quota_and_connections() {
     server.answer(200, EMPTY);
     let limiter = RateLimiter::new(2, Duration::from_secs(3600));
     let old = server.builder().rate_limiter(limiter).build().unwrap();
-    let new = old
-        .with_credentials(("hk_other", "hs_other").into())
-        .unwrap();
+    let new = old.with_credentials(("hk_other", "hs_other")).unwrap();
     old.list_agents().send().await.unwrap();
     new.list_agents().send().await.unwrap();
     let requests = server.take_requests();
@@ -145,7 +143,7 @@ async fn plain_http_to_any_host_must_be_allowed() {
 async fn without_a_tls_library_only_plain_http_works() {
     let needs = "TLS needs a library: switch on the feature `rustls` or `native-tls`";
     refused(builder("https://api.huntress.io"), needs);
-    refused(Client::builder().credentials((KEY, SECRET).into()), needs);
+    refused(Client::builder().credentials((KEY, SECRET)), needs);
     let server = Server::start().await;
     refused(server.builder().root_certificate("a"), needs);
     server.answer(200, EMPTY);

@@ -27,7 +27,7 @@ async fn every_status_has_its_predicate() {
         (504, "server"),
     ] {
         server.answer(status, r#"{"message":"because"}"#);
-        let error = client.get_agent().id(7).send().await.unwrap_err();
+        let error = client.get_agent(7).send().await.unwrap_err();
         assert_eq!(predicates(&error), [expected], "{status}");
         assert_eq!(error.status().unwrap().as_u16(), status);
         assert_eq!(error.message().as_deref(), Some("because"));
@@ -44,38 +44,32 @@ async fn an_error_says_what_was_called_what_came_back_and_what_to_do() {
         401,
         r#"{"error":"Missing or incorrect authorization scheme"}"#,
     );
-    let error = client.get_agent().id(7).send().await.unwrap_err();
+    let error = client.get_agent(7).send().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "get_agent (GET /v1/agents/{id}): 401 Unauthorized: Missing or incorrect authorization scheme; \
+        "get_agent (GET /v1/agents/7): 401 Unauthorized: Missing or incorrect authorization scheme; \
          check the API key and secret, and whether the key was revoked"
     );
     server.answer(404, "{}");
-    let error = client
-        .for_account(7)
-        .get_agent()
-        .id(7)
-        .send()
-        .await
-        .unwrap_err();
+    let error = client.for_account(7).get_agent(7).send().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "get_agent for account 7 (GET /v1/agents/{id}): 404 Not Found; \
+        "get_agent (GET /v1/accounts/7/agents/7): 404 Not Found; \
          check the id, and whether this key may see it"
     );
     server.answer_as("text/html", 502, "<html><title>Bad Gateway</title></html>");
-    let error = client.get_agent().id(7).send().await.unwrap_err();
+    let error = client.get_agent(7).send().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "get_agent (GET /v1/agents/{id}): 502 Bad Gateway: an HTML page, \"Bad Gateway\"; \
+        "get_agent (GET /v1/agents/7): 502 Bad Gateway: an HTML page, \"Bad Gateway\"; \
          the server failed, try again later"
     );
     server.answer(200, r#"{"agents":[]}"#);
-    let error = client.get_agent().id(7).send().await.unwrap_err();
+    let error = client.get_agent(7).send().await.unwrap_err();
     assert_eq!(predicates(&error), ["decode"]);
     assert_eq!(
         error.to_string(),
-        "get_agent (GET /v1/agents/{id}): 200 OK, but the body is not what was asked for: \
+        "get_agent (GET /v1/agents/7): 200 OK, but the body is not what was asked for: \
          it has no key `agent`; please report it with the shape of the body"
     );
 }
@@ -95,60 +89,51 @@ async fn bad_input_is_refused_before_a_request_is_sent() {
     let server = Server::start().await;
     let c = server.client();
     refused(
-        c.list_agents().limit(501).send().await,
-        "`limit` is 501; it must be from 1 to 500",
+        c.list_agents().page_size(501).send().await,
+        "`page_size` is 501; it must be from 1 to 500",
     );
     refused(
-        c.list_agents().limit(0).send().await,
-        "`limit` is 0; it must be from 1 to 500",
+        c.list_agents().page_size(0).send().await,
+        "`page_size` is 0; it must be from 1 to 500",
     );
     refused(
-        c.list_agents().limit(-1).send().await,
-        "`limit`: out of range integral type conversion attempted",
+        c.list_agents().page_size(-1).send().await,
+        "`page_size`: it must be from 1 to 500",
     );
     refused(
         c.list_incident_reports().severity("medium").send().await,
-        "`severity`: \"medium\" is not a known Severity; known are low, high, critical; \
-         to send it all the same, use Severity::Unknown",
+        "`severity`: \"medium\" is not a known Severity; known are critical, high, low; \
+         to send it all the same, use Severity::other",
     );
     refused(
-        c.list_remediations()
-            .incident_report_id(1)
+        c.list_remediations(1)
             .types(["manual", "magic"])
             .send()
             .await,
-        "`types`: \"magic\" is not a known RemediationType; known are assisted, manual, containment; \
-         to send it all the same, use RemediationType::Unknown",
+        "`types`: \"magic\" is not a known RemediationType; known are assisted, containment, manual; \
+         to send it all the same, use RemediationType::other",
     );
+    refused(c.get_agent(0).send().await, "`id` is 0, which is no id");
     refused(
-        c.get_agent().send().await,
-        "`id` is required and was not set",
-    );
-    refused(
-        c.create_organization()
-            .body(types::CreateOrganization::builder().name("x"))
-            .send()
-            .await,
-        "`key` is required and was not set",
-    );
-    refused(
-        c.create_organization()
-            .body(types::CreateOrganization::builder().name(" ").key("k"))
+        c.create_organization(types::CreateOrganization::new(" ", "k"))
             .send()
             .await,
         "`name` is blank",
     );
     refused(
-        c.create_organization().send().await,
-        "`key` is required and was not set",
-    );
-    let zero = types::UpgradeResellerSubscription::builder().minimum(0);
-    refused(
-        c.upgrade_reseller_subscription()
-            .id(1)
-            .body(zero)
+        c.list_agents()
+            .page_size(0)
+            .platform("beos")
+            .version("1")
             .send()
             .await,
+        "`platform`: \"beos\" is not a known Platform; known are darwin, email_security, google, \
+         linux, microsoft_365, other, windows; \
+         to send it all the same, use Platform::other; `page_size` is 0; it must be from 1 to 500",
+    );
+    let zero = types::UpgradeResellerSubscription::new(0);
+    refused(
+        c.upgrade_reseller_subscription(1, zero).send().await,
         "`minimum` is 0; it must be at least 1",
     );
     assert!(server.take_requests().is_empty());
@@ -157,7 +142,7 @@ async fn bad_input_is_refused_before_a_request_is_sent() {
 #[tokio::test]
 async fn any_value_can_be_sent_on_purpose() {
     let server = Server::start().await;
-    let status = types::IncidentReportStatus::Unknown("draft".into());
+    let status = types::IncidentReportStatus::other("of next year");
     drop(
         server
             .client()
@@ -166,21 +151,22 @@ async fn any_value_can_be_sent_on_purpose() {
             .send()
             .await,
     );
-    assert_eq!(server.take_only_request().uri.query(), Some("status=draft"));
+    assert_eq!(
+        server.take_only_request().uri.query(),
+        Some("status=of+next+year")
+    );
 }
 
 #[tokio::test]
 async fn null_and_absent_are_different_things() {
     let server = Server::start().await;
-    let clear = types::UpdateUnwantedAccessRule::builder()
+    let clear = types::UpdateUnwantedAccessRule::new()
         .clear_expires_at()
         .notes("n");
     drop(
         server
             .client()
-            .update_unwanted_access_rule()
-            .id(1)
-            .body(clear)
+            .update_unwanted_access_rule(1, clear)
             .send()
             .await,
     );
@@ -195,7 +181,7 @@ async fn null_and_absent_are_different_things() {
 async fn a_list_that_was_not_set_is_not_sent() {
     let server = Server::start().await;
     let client = server.client();
-    let update = types::UpdateAgent::builder;
+    let update = types::UpdateAgent::new;
     for (body, sent) in [
         (
             update().tamper_protection_configured(true),
@@ -203,7 +189,7 @@ async fn a_list_that_was_not_set_is_not_sent() {
         ),
         (update().tags(Vec::<String>::new()), r#"{"tags":[]}"#),
     ] {
-        drop(client.update_agent().id(1).body(body).send().await);
+        drop(client.update_agent(1, body).send().await);
         assert_eq!(server.take_only_request().body, sent);
     }
 }
@@ -302,8 +288,7 @@ fn calls_can_be_spawned() {
     is_send(
         &client
             .for_account(7)
-            .isolate_agent()
-            .id(7)
+            .isolate_agent(7, types::IsolateAgent::new())
             .send_with_response(),
     );
 }

@@ -41,7 +41,7 @@ async fn clones_and_clients_of_one_account_are_never_refused() {
     let streams = (0..20).map(|index| {
         let client = clients[index % 2].clone();
         tokio::spawn(async move {
-            let agents = client.list_agents().limit(20).stream();
+            let agents = client.list_agents().page_size(20).stream();
             agents.try_collect::<Vec<_>>().await.unwrap().len()
         })
     });
@@ -61,7 +61,7 @@ async fn two_programs_that_know_nothing_of_each_other_both_get_through() {
     let streams = programs.map(|client| {
         tokio::spawn(async move {
             let pages = join_all((0..4).map(|_| {
-                let agents = client.list_agents().limit(10).stream();
+                let agents = client.list_agents().page_size(10).stream();
                 agents.try_collect::<Vec<_>>()
             }));
             let agents = pages.await.into_iter().map(|agents| agents.unwrap().len());
@@ -89,9 +89,8 @@ async fn a_long_stream_shares_the_quota_with_other_calls_and_nobody_is_refused()
         let mut calls = 0;
         loop {
             other.get_account().send().await.unwrap();
-            let body = types::CreateOrganization::builder().name("Acme");
-            let body = body.key(format!("acme-{calls}"));
-            other.create_organization().body(body).send().await.unwrap();
+            let body = types::CreateOrganization::new("Acme", format!("acme-{calls}"));
+            other.create_organization(body).send().await.unwrap();
             calls += 2;
             if calls == 120 {
                 return calls;
@@ -99,7 +98,7 @@ async fn a_long_stream_shares_the_quota_with_other_calls_and_nobody_is_refused()
         }
     });
     let ids = client.list_agents().stream().read_ahead();
-    let ids: HashSet<i64> = ids.map_ok(|agent| agent.id).try_collect().await.unwrap();
+    let ids: HashSet<_> = ids.map_ok(|agent| agent.id).try_collect().await.unwrap();
     assert_eq!(ids.len(), AGENTS);
     let calls = others.await.unwrap();
     let arrivals = simulator.arrivals();
@@ -176,7 +175,7 @@ async fn stream_all(window: Duration) -> [Duration; 2] {
 
     let start = Instant::now();
     let ids = client.list_agents().stream().map_ok(|agent| agent.id);
-    let ids: HashSet<i64> = ids.try_collect().await.unwrap();
+    let ids: HashSet<_> = ids.try_collect().await.unwrap();
     let in_one = start.elapsed();
     assert_eq!(ids.len(), AGENTS);
 

@@ -17,8 +17,8 @@ fn patient(server: &Server) -> Client {
 }
 
 async fn isolate(client: &Client) -> Result<types::Agent, Error> {
-    let body = types::IsolateAgent::builder().reason("r");
-    client.isolate_agent().id(7).body(body).send().await
+    let body = types::IsolateAgent::new().reason("r");
+    client.isolate_agent(7, body).send().await
 }
 
 #[tokio::test]
@@ -67,8 +67,8 @@ async fn a_write_is_sent_again_only_when_it_was_refused_for_the_quota() {
 async fn a_write_that_may_be_done_twice_is_sent_again_when_the_caller_says_so() {
     let server = Server::start().await;
     server.script([(503, "{}"), (200, AGENT)]);
-    let tags = types::UpdateAgent::builder().tags(["vip"]);
-    let update = patient(&server).update_agent().id(7).body(tags);
+    let tags = types::UpdateAgent::new().tags(["vip"]);
+    let update = patient(&server).update_agent(7, tags);
     update.retry_writes().send().await.unwrap();
     let requests = server.take_requests();
     assert_eq!(requests.len(), 2);
@@ -98,18 +98,20 @@ async fn a_lost_connection_is_survived_by_a_read_and_told_by_a_write() {
     for (sent, broke) in [
         (
             4,
-            "the exchange broke off; a read can be repeated, a write may have taken effect",
+            "the exchange broke off: connection closed before message completed; \
+             the write may have taken effect: look before trying again",
         ),
         (
             5,
-            "200 OK, but the exchange broke off; a read can be repeated, a write took effect",
+            "200 OK, but the exchange broke off: end of file before message length reached; \
+             the write took effect: do not repeat it",
         ),
     ] {
         let error = isolate(&client).await.unwrap_err();
         assert_eq!(error.attempts(), 1);
         assert_eq!(
             error.to_string(),
-            format!("isolate_agent (POST /v1/agents/{{id}}/isolation): {broke}")
+            format!("isolate_agent (POST /v1/agents/7/isolation): {broke}")
         );
         assert_eq!(error.status().is_some(), sent == 5);
         assert_eq!(server.arrived().len(), sent);
@@ -163,12 +165,7 @@ async fn the_fault_of_a_query_is_not_asked_for_again() {
     let server = Server::start().await;
     let client = patient(&server);
     let moment: huntress::jiff::Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
-    let query = || {
-        let body = types::QuerySiem::builder().esql("FROM logs");
-        client
-            .query_siem()
-            .body(body.range_start(moment).range_end(moment))
-    };
+    let query = || client.query_siem(types::QuerySiem::new("FROM logs", moment, moment));
     for status in [408, 413] {
         server.script([(status, "{}")]);
         query().send().await.unwrap_err();
@@ -296,8 +293,8 @@ async fn the_deadline_bounds_every_wait() {
     assert!(error.is_timeout());
     assert_eq!(
         error.to_string(),
-        "isolate_agent (POST /v1/agents/{id}/isolation): no complete answer within the deadline; \
-         a read can be repeated, a write may have taken effect"
+        "isolate_agent (POST /v1/agents/7/isolation): no complete answer within the deadline; \
+         the write may have taken effect: look before trying again"
     );
     assert_eq!(error.attempts(), 1);
 }

@@ -107,7 +107,7 @@ fn a_read_under_way_on_a_connection_of_a_runtime_that_ends_is_sent_again() {
 #[test]
 fn a_write_under_way_on_a_connection_of_a_runtime_that_ends_is_not_repeated() {
     let (result, arrived) = interrupted(quick_retries(), async |client| {
-        let call = client.delete_organization().id(7);
+        let call = client.delete_organization(7);
         call.send().await.map(drop)
     });
     let error = result.unwrap_err();
@@ -128,4 +128,33 @@ fn a_connection_of_a_runtime_that_nobody_drives_costs_a_time_out() {
     assert_eq!(predicates(&error), ["timeout"]);
     // That connection is given up.
     runtime().block_on(read(&client)).unwrap();
+}
+
+/// What was read ahead ends with its runtime; the next one asks again.
+#[test]
+fn a_stream_that_reads_ahead_goes_on_in_another_runtime() {
+    let simulator = serve(async { Simulator::start().await.unwrap() });
+    let client = simulated(&simulator)
+        .retry(quick_retries())
+        .build()
+        .unwrap();
+    let mut agents = client.list_agents().page_size(50).stream().read_ahead();
+    let mut count = 0;
+    let first = runtime();
+    for _ in 0..30 {
+        count += usize::from(first.block_on(agents.try_next()).unwrap().is_some());
+    }
+    first.shutdown_background();
+    let second = runtime();
+    let rest = async {
+        while agents.try_next().await.unwrap().is_some() {
+            count += 1;
+        }
+    };
+    let limit = std::time::Duration::from_secs(10);
+    second
+        .block_on(async { tokio::time::timeout(limit, rest).await })
+        .expect("it hangs");
+    assert!(count > 100, "{count}");
+    assert!(agents.is_complete());
 }

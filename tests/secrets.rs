@@ -77,18 +77,34 @@ async fn the_log_tells_what_happened_and_nothing_private() {
     server.script([(429, r#"{"message":"private-answer"}"#)]);
     server.answer(200, r#"{"agents":[{"id":"private-answer"}]}"#);
     let agents = client.for_account(77).list_agents();
-    let error = agents.hostname("private-query").send().await.unwrap_err();
-    assert!(error.is_decode());
-    let body = types::IsolateAgent::builder().reason("private-body");
-    drop(client.isolate_agent().id(424_242).body(body).send().await);
+    let agents = agents
+        .hostname("private-query")
+        .header("x-p", "private-header");
+    let page = agents.query("new", "private-query").send().await.unwrap();
+    assert_eq!(page.odd[0].json(), r#"{"id":"private-answer"}"#);
+    server.script([(
+        200,
+        r#"{"agents":[{"id":5,"mac_addresses":{"private-odd":1}}]}"#,
+    )]);
+    client.list_agents().send().await.unwrap();
+    server.script([(500, "private-answer")]);
+    let body = types::IsolateAgent::new().reason("private-body");
+    drop(client.isolate_agent(424_242, body).send().await);
 
     let text = log.text();
     shows_none(&text, CREDENTIALS);
     shows_none(&text, &["private-", "424242"]);
     for told in [
-        "huntress_call{operation=\"list_agents\" account_id=77}",
-        "attempt{attempt=3}",
-        "huntress_call{operation=\"isolate_agent\"}",
+        "otel.name=GET /v1/accounts/{account_id}/agents",
+        "operation=\"list_agents\" account_id=77",
+        "url.template=\"/v1/agents/{id}/isolation\"",
+        "http.request.resend_count=2",
+        "error.type=\"500\"",
+        "otel.status_code=\"ERROR\"",
+        "duration=",
+        "http.response.status_code=503",
+        "a value does not fit its field and is left out",
+        "path=\"agents[0].mac_addresses\"",
         "answered status=503",
         "an attempt failed; tries again status=503 attempts=1 pause=",
         "refused by the server (429)",
@@ -118,7 +134,25 @@ async fn no_error_and_no_debug_text_shows_the_credentials() {
     }
     let nowhere = support::builder("http://127.0.0.1:1").build().unwrap();
     errors.push(nowhere.get_account().send().await.unwrap_err());
-    errors.push(client.get_agent().send().await.unwrap_err());
+    errors.push(client.get_agent(0).send().await.unwrap_err());
+    let secret = client.list_agents().header("authorization", SECRET);
+    errors.push(secret.send().await.unwrap_err());
+    // Debugging proxies answer with the request that they got.
+    for (status, body) in [
+        (
+            400,
+            format!(r#"{{"error":"GET / authorization: Basic {BASIC}"}}"#),
+        ),
+        (502, format!("<html><title>{KEY} {SECRET}</title></html>")),
+        (200, format!(r#"{{"key":"{KEY}","secret":"{SECRET}"}}"#)),
+    ] {
+        server.answer(status, body);
+        let error = account().await.unwrap_err();
+        let body = String::from_utf8_lossy(error.body().unwrap());
+        shows_none(&body, CREDENTIALS);
+        shows_none(&error.message().unwrap_or_default(), CREDENTIALS);
+        errors.push(error);
+    }
     // Mistakes that must not end up in a log.
     for url in [
         format!("https://{KEY}:{SECRET}@api.huntress.io"),

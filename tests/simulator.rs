@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
-use huntress::{AccountClient, Client, Credentials, Error, Page, RateLimiter};
+use huntress::{AccountClient, Client, Credentials, Error, Page, RateLimiter, jiff};
 use huntress_simulator::{Fault, FaultKind, RetryAfter, Simulator};
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ fn first<T>(page: Result<Page<T>, Error>) -> T {
 macro_rules! read {
     ($client:ident, $list:ident, $get:ident) => {
         let item = first($client.$list().send().await);
-        assert_eq!($client.$get().id(item.id).send().await.unwrap().id, item.id);
+        assert_eq!($client.$get(item.id).send().await.unwrap().id, item.id);
     };
 }
 
@@ -48,13 +48,10 @@ macro_rules! read_scoped {
         read!($client, list_summary_reports, get_summary_report);
         read!($client, list_signals, get_signal);
         let incident = first($client.list_incident_reports().send().await).id;
-        let remediations = $client.list_remediations().incident_report_id(incident);
+        let remediations = $client.list_remediations(incident);
         let remediation = first(remediations.send().await).id;
-        let get = $client.get_remediation().incident_report_id(incident);
-        assert_eq!(
-            get.remediation_id(remediation).send().await.unwrap().id,
-            remediation
-        );
+        let get = $client.get_remediation(incident, remediation);
+        assert_eq!(get.send().await.unwrap().id, remediation);
     };
 }
 
@@ -85,8 +82,7 @@ async fn reads(client: &Client) {
     let account = first(client.list_accounts().send().await);
     assert_eq!(
         client
-            .get_account_by_id()
-            .account_id(account.id)
+            .get_account_by_id(account.id)
             .send()
             .await
             .unwrap()
@@ -104,17 +100,10 @@ async fn reads(client: &Client) {
         get_reseller_subscription
     );
     let invoice = first(client.list_reseller_invoices().send().await).id;
+    first(client.list_account_usage_line_items(invoice).send().await);
     first(
         client
-            .list_account_usage_line_items()
-            .id(invoice)
-            .send()
-            .await,
-    );
-    first(
-        client
-            .list_organization_usage_line_items()
-            .id(invoice)
+            .list_organization_usage_line_items(invoice)
             .send()
             .await,
     );
@@ -125,8 +114,14 @@ async fn reads(client: &Client) {
 async fn scoped_reads(client: &Client) {
     let scoped: AccountClient = client.for_account(2);
     read_scoped!(scoped);
-    assert_eq!(first(scoped.list_agents().send().await).account_id, Some(2));
-    assert_eq!(first(client.list_agents().send().await).account_id, Some(1));
+    assert_eq!(
+        first(scoped.list_agents().send().await).account_id,
+        Some(2.into())
+    );
+    assert_eq!(
+        first(client.list_agents().send().await).account_id,
+        Some(1.into())
+    );
     let unknown = client
         .for_account(99)
         .list_agents()
@@ -139,13 +134,13 @@ async fn scoped_reads(client: &Client) {
 #[tokio::test]
 async fn pages_follow_each_other_without_a_gap_and_end() {
     let (_simulator, client) = simulated().await;
-    let whole = client.list_agents().limit(500).send().await.unwrap();
+    let whole = client.list_agents().page_size(500).send().await.unwrap();
     assert_eq!(whole.next_page_token, None);
     let default = client.list_agents().send().await.unwrap();
     assert_eq!(default.items.len(), 10);
     let (mut seen, mut token) = (Vec::new(), None);
     loop {
-        let mut call = client.list_agents().limit(50);
+        let mut call = client.list_agents().page_size(50);
         if let Some(token) = token {
             call = call.page_token::<String>(token);
         }
@@ -164,7 +159,7 @@ async fn what_belongs_to_an_organization_exists_and_adds_up() {
     let (_simulator, client) = simulated().await;
     let organizations = client
         .list_organizations()
-        .limit(500)
+        .page_size(500)
         .send()
         .await
         .unwrap()
@@ -174,7 +169,7 @@ async fn what_belongs_to_an_organization_exists_and_adds_up() {
         let agents = client
             .list_agents()
             .organization_id(organization.id)
-            .limit(500);
+            .page_size(500);
         let agents = agents.send().await.unwrap().items;
         assert_eq!(organization.agents_count, i64::try_from(agents.len()).ok());
         assert!(
@@ -185,14 +180,14 @@ async fn what_belongs_to_an_organization_exists_and_adds_up() {
     }
     for incident in client
         .list_incident_reports()
-        .limit(500)
+        .page_size(500)
         .send()
         .await
         .unwrap()
         .items
     {
         if let Some(agent) = incident.agent_id {
-            let agent = client.get_agent().id(agent).send().await.unwrap();
+            let agent = client.get_agent(agent).send().await.unwrap();
             assert_eq!(agent.organization_id, incident.organization_id);
         }
     }
@@ -214,8 +209,7 @@ async fn what_is_wrong_is_answered_as_the_api_would() {
     );
     assert!(
         client
-            .get_agent()
-            .id(404)
+            .get_agent(404)
             .send()
             .await
             .unwrap_err()
@@ -242,7 +236,7 @@ async fn the_world_is_the_same_on_every_start() {
     let (_one, one) = simulated().await;
     let (_two, two) = simulated().await;
     let agents =
-        |client: Client| async move { client.list_agents().limit(500).send().await.unwrap() };
+        |client: Client| async move { client.list_agents().page_size(500).send().await.unwrap() };
     assert_eq!(agents(one).await, agents(two).await);
 }
 
@@ -263,7 +257,7 @@ async fn every_order_is_kept_over_all_pages_and_has_every_row_once() {
             for field in [$($field),+] {
                 for direction in ["asc", "desc"] {
                     let sorted = client.$list().sort_field(field).sort_direction(direction);
-                    let mut rows = rows!(sorted.limit(7));
+                    let mut rows = rows!(sorted.page_size(7));
                     let ids: BTreeSet<i64> = rows.iter().map(id).collect();
                     assert_eq!((ids, rows.len()), (all.clone(), all.len()), "{field} {direction}");
                     if direction == "desc" {
@@ -307,12 +301,16 @@ async fn filters_give_the_rows_that_they_name_and_all_of_them() {
         ($list:ident, $filter:ident, [$($value:expr),+], $is:expr) => {
             let all = rows!(client.$list());
             $(
-                let filtered: Vec<i64> = rows!(client.$list().$filter($value)).iter().map(id).collect();
-                let is = |row: &&Value| $is(row, $value);
-                let expected: Vec<i64> = all.iter().filter(is).map(id).collect();
-                assert_eq!(filtered, expected, "{} {:?}", stringify!($filter), $value);
-                assert!(filtered.len() < all.len(), "{} {:?}", stringify!($filter), $value);
+                divides!($list, $filter, $value, $value, all, $is);
             )+
+        };
+        // What is set and what is compared may be of two types.
+        ($list:ident, $filter:ident, $set:expr, $value:expr, $all:ident, $is:expr) => {
+                let filtered: Vec<i64> = rows!(client.$list().$filter($set)).iter().map(id).collect();
+                let is = |row: &&Value| $is(row, $value);
+                let expected: Vec<i64> = $all.iter().filter(is).map(id).collect();
+                assert_eq!(filtered, expected, "{} {:?}", stringify!($filter), $value);
+                assert!(filtered.len() < $all.len(), "{} {:?}", stringify!($filter), $value);
         };
     }
     let has = |field: &'static str| move |row: &Value, value: &str| row[field] == value;
@@ -416,16 +414,22 @@ async fn filters_give_the_rows_that_they_name_and_all_of_them() {
         .collect();
     days.sort();
     let middle = &*days[days.len() / 2];
+    let moment: jiff::Timestamp = format!("{middle}T00:00:00Z").parse().unwrap();
+    let all = rows!(client.list_signals());
     divides!(
         list_signals,
         investigated_at_min,
-        [middle],
+        moment,
+        middle,
+        all,
         |row: &Value, value: &str| { row["investigated_at"].as_str().unwrap() >= value }
     );
     divides!(
         list_signals,
         investigated_at_max,
-        [middle],
+        moment + jiff::SignedDuration::from_secs(86_399),
+        middle,
+        all,
         |row: &Value, value: &str| { &row["investigated_at"].as_str().unwrap()[..10] <= value }
     );
     divides!(
@@ -485,16 +489,11 @@ async fn filters_give_the_rows_that_they_name_and_all_of_them() {
 async fn rows_that_come_and_go_between_two_pages_are_no_gap() {
     let (_simulator, client) = simulated().await;
     let all: Vec<i64> = rows!(client.list_agents()).iter().map(id).collect();
-    let first = client.list_agents().limit(50).send().await.unwrap();
+    let first = client.list_agents().page_size(50).send().await.unwrap();
     let token = first.next_page_token.unwrap();
     // One that was seen, the last that was seen, and one that is still to come.
     for index in [3, 49, 60] {
-        client
-            .uninstall_agent()
-            .id(all[index])
-            .send()
-            .await
-            .unwrap();
+        client.uninstall_agent(all[index]).send().await.unwrap();
     }
     let rest: Vec<i64> = rows!(client.list_agents().start_at(token))
         .iter()
@@ -504,7 +503,7 @@ async fn rows_that_come_and_go_between_two_pages_are_no_gap() {
     assert_eq!(rest, expected.collect::<Vec<_>>());
     let token = client
         .list_agents()
-        .limit(50)
+        .page_size(50)
         .send()
         .await
         .unwrap()
@@ -583,12 +582,11 @@ async fn every_list_in_odd_shapes_decodes_whole() {
         BTreeSet::from(["absent", "empty", "list", "null", "object"])
     );
     for incident in incidents {
-        let remediations = client.list_remediations().incident_report_id(id(&incident));
+        let remediations = client.list_remediations(id(&incident));
         let remediations: Vec<_> = remediations.stream().try_collect().await.unwrap();
         assert!(!remediations.is_empty());
         client
-            .get_incident_report()
-            .id(id(&incident))
+            .get_incident_report(id(&incident))
             .send()
             .await
             .unwrap();
@@ -603,19 +601,20 @@ async fn a_million_agents_are_there_when_they_are_asked_for() {
         .await
         .unwrap();
     let client = support::simulated(&simulator).build().unwrap();
-    let last = client.list_agents().limit(500).send().await.unwrap();
+    let last = client.list_agents().page_size(500).send().await.unwrap();
     assert_eq!(last.items.len(), 500);
     let first = client
         .list_agents()
         .sort_direction("asc")
-        .limit(500)
+        .page_size(500)
         .send()
         .await
         .unwrap();
-    assert_eq!(last.items[0].id - first.items[0].id, 999_999);
-    let one = first.items[0].id + 500_000;
-    assert_eq!(client.get_agent().id(one).send().await.unwrap().id, one);
-    let beyond = client.get_agent().id(last.items[0].id + 1).send().await;
+    let (first, last) = (first.items[0].id.get(), last.items[0].id.get());
+    assert_eq!(last - first, 999_999);
+    let one = first + 500_000;
+    assert_eq!(client.get_agent(one).send().await.unwrap().id, one);
+    let beyond = client.get_agent(last + 1).send().await;
     assert!(beyond.unwrap_err().is_not_found());
 }
 
@@ -724,8 +723,8 @@ async fn it_is_controlled_without_a_key() {
     assert_eq!(struck.unwrap().status(), 200);
     assert_eq!(get("/_simulator").await["arrivals"], 2);
     let agent = client.list_agents().send().await.unwrap().items[0].id;
-    client.uninstall_agent().id(agent).send().await.unwrap();
-    assert_eq!(get("/_simulator/writes").await[0]["ids"][0], agent);
+    client.uninstall_agent(agent).send().await.unwrap();
+    assert_eq!(get("/_simulator/writes").await[0]["ids"][0], agent.get());
     simulator.inject(Fault::new(FaultKind::Status(500)).times(9));
     assert_eq!(
         http.delete(url("/_simulator/faults"))

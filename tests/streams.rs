@@ -39,7 +39,7 @@ async fn every_page_asks_with_the_same_filters_and_500_items() {
         .platform("windows")
         .organization_id(7)
         .stream();
-    let ids: Vec<i64> = agents.map_ok(|agent| agent.id).try_collect().await.unwrap();
+    let ids: Vec<_> = agents.map_ok(|agent| agent.id).try_collect().await.unwrap();
     assert_eq!(ids, [1, 2, 3]);
     let filters = "limit=500&organization_id=7";
     assert_eq!(
@@ -56,7 +56,7 @@ async fn every_page_asks_with_the_same_filters_and_500_items() {
 async fn a_chosen_limit_is_kept_and_the_stream_ends_once_and_for_all() {
     let server = Server::start().await;
     server.script([page(&[1], json!("")), page(&[9], json!(null))]);
-    let mut agents = server.client().list_agents().limit(20).stream();
+    let mut agents = server.client().list_agents().page_size(20).stream();
     assert_eq!(agents.try_next().await.unwrap().unwrap().id, 1);
     assert!(agents.try_next().await.unwrap().is_none());
     assert!(agents.try_next().await.unwrap().is_none());
@@ -70,8 +70,8 @@ async fn every_spelling_of_the_last_page_ends_the_stream() {
         json!({"agents": []}),
         json!({"agents": [], "pagination": null}),
         json!({"agents": [], "pagination": {}}),
-        json!({"agents": [], "pagination": {"next_page_token": null, "next_page_url": "https://elsewhere.example"}}),
-        json!({"agents": [], "pagination": {"current_page": 1, "next_page": 2, "total_count": 900}}),
+        json!({"agents": [], "pagination": {"next_page_token": null, "next_page_url": null}}),
+        json!({"agents": [], "pagination": {"current_page": 2, "total_pages": 2, "total_count": 900}}),
     ] {
         server.script([(200, last)]);
         assert!(
@@ -102,8 +102,96 @@ async fn a_token_that_comes_twice_is_an_error_after_the_items_before_it() {
             .contains("its next page token came before"),
         "{error}"
     );
+    assert!(!error.is_record() && error.is_decode());
     assert!(agents.try_next().await.unwrap().is_none());
+    assert!(!agents.is_complete(), "the list was cut off");
     assert_eq!(server.take_requests().len(), 2);
+    server.script([page(&[1], json!("a")), page(&[2], json!("a"))]);
+    let error = server.client().list_agents().stream().collect_all().await;
+    assert!(error.unwrap_err().is_decode());
+}
+
+/// As cases/`next-page-without-token`, `token-only-in-the-url` and their like.
+#[tokio::test]
+async fn a_list_that_goes_on_without_a_token_is_cut_off_and_never_ends_quietly() {
+    let server = Server::start().await;
+    for pagination in [
+        json!({"current_page": 1, "next_page": 2, "next_page_url": "https://api.huntress.io/v1/agents?page=2", "total_count": 20}),
+        json!({"next_page": 2}),
+        json!({"current_page": 1, "total_pages": 2}),
+        json!({"has_next_page": true}),
+    ] {
+        let more = json!({"agents": [{"id": 7}], "pagination": pagination});
+        server.script(vec![(200, more.to_string()); 4]);
+        let client = server.client();
+        let mut agents = client.list_agents().stream();
+        assert_eq!(agents.try_next().await.unwrap().unwrap().id, 7);
+        let error = agents.try_next().await.unwrap_err();
+        assert!(error.to_string().contains("the list goes on"), "{error}");
+        assert!(error.is_decode() && !error.is_record());
+        assert!(agents.try_next().await.unwrap().is_none());
+        assert!(!agents.is_complete());
+        let mut pages = client.list_agents().pages();
+        assert_eq!(pages.try_next().await.unwrap().unwrap().items.len(), 1);
+        assert!(pages.try_next().await.is_err() && !pages.is_complete());
+        let error = client.list_agents().stream().collect_all().await;
+        assert!(error.unwrap_err().is_decode());
+        // A loop over tokens would take it for the last page.
+        let error = client.list_agents().send().await.unwrap_err();
+        assert_eq!(error.body(), Some(more.to_string().as_bytes()));
+        assert_eq!(server.take_requests().len(), 4);
+    }
+    let elsewhere = Server::start().await;
+    let url = format!("{}/v1/agents?page_token=QUJD&limit=1", elsewhere.base_url());
+    server.script([
+        (
+            200,
+            json!({"agents": [{"id": 1}], "pagination": {"next_page_url": url}}),
+        ),
+        page(&[2], json!(null)),
+    ]);
+    let all = server.client().list_agents().stream().collect_all().await;
+    assert_eq!(all.unwrap().items.len(), 2);
+    assert_eq!(queries(&server), ["limit=500", "limit=500&page_token=QUJD"]);
+    assert_eq!(elsewhere.count(), 0);
+}
+
+#[tokio::test]
+async fn a_walk_is_complete_when_every_page_came_and_every_record_was_given_out() {
+    let server = Server::start().await;
+    server.script([
+        page(&[1], json!("a")),
+        (503, json!({})),
+        page(&[2], json!(null)),
+    ]);
+    let mut agents = server.client().list_agents().stream();
+    agents.try_next().await.unwrap();
+    assert!(!agents.is_complete());
+    // A page that could not be had is asked for again.
+    assert!(agents.try_next().await.unwrap_err().is_server());
+    agents.try_next().await.unwrap();
+    assert!(agents.try_next().await.unwrap().is_none());
+    assert!(agents.is_complete());
+
+    let odd = json!({"agents": [{"id": 1}, {"id": {}, "os": "x"}, {"id": 3, "tags": 7.5}]});
+    server.script([(200, odd)]);
+    let all = server
+        .client()
+        .list_agents()
+        .stream()
+        .collect_all()
+        .await
+        .unwrap();
+    assert_eq!(
+        all.items
+            .iter()
+            .map(|agent| agent.id.get())
+            .collect::<Vec<_>>(),
+        [1, 3]
+    );
+    assert_eq!(all.items[1].tags, Some(vec!["7.5".to_owned()]));
+    assert_eq!((all.odd[0].index(), all.odd[0].id()), (1, None));
+    assert_eq!(all.odd[0].json(), r#"{"id":{},"os":"x"}"#);
 }
 
 #[tokio::test]
@@ -114,10 +202,13 @@ async fn one_odd_item_costs_nothing_but_itself() {
     let mut agents = server.client().list_agents().stream();
     assert_eq!(agents.try_next().await.unwrap().unwrap().id, 1);
     let error = agents.try_next().await.unwrap_err();
-    assert!(error.is_decode());
+    assert!(error.is_record() && !error.is_decode());
     assert_eq!(error.body(), Some(&br#"{"id":"x","kept":5}"#[..]));
+    assert_eq!((error.attempts(), error.record().unwrap().index()), (1, 1));
     assert!(
-        error.to_string().contains("item 1 of its `agents`"),
+        error
+            .to_string()
+            .contains("`agents[1]` (without an id): its `id`"),
         "{error}"
     );
     assert_eq!(agents.try_next().await.unwrap().unwrap().id, 3);
@@ -196,14 +287,12 @@ async fn a_page_with_an_odd_item_is_not_lost() {
     assert_eq!(pages.try_next().await.unwrap().unwrap().items[0].id, 4);
     assert!(pages.try_next().await.unwrap().is_none());
     assert_eq!(server.take_requests().len(), 3);
-    // One page alone cannot be had in part; the error tells which item, and has it all.
+    assert!(!pages.is_complete(), "one record is missing");
     server.script([(200, odd.clone())]);
-    let error = client.list_agents().send().await.unwrap_err();
-    assert!(
-        error.to_string().contains("item 1 of its `agents`"),
-        "{error}"
-    );
-    assert_eq!(error.body(), Some(odd.to_string().as_bytes()));
+    let page = client.list_agents().send().await.unwrap();
+    assert_eq!((page.items.len(), page.odd.len()), (2, 1));
+    assert_eq!(page.odd[0].json(), r#"{"id":"x"}"#);
+    assert_eq!(page.odd[0].path(), "agents[1]");
 }
 
 #[tokio::test]
@@ -299,14 +388,10 @@ async fn a_query_carries_its_token_in_the_body() {
     let rows = |token: Value| json!({"logs": [{"n": 1}], "pagination": {"next_page_token": token}});
     server.script([(200, rows(json!("a"))), (200, rows(json!(null)))]);
     let moment: huntress::jiff::Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
-    let query = types::QuerySiem::builder()
-        .esql("FROM logs")
-        .range_start(moment)
-        .range_end(moment);
+    let query = types::QuerySiem::new("FROM logs", moment, moment);
     let rows: Vec<_> = server
         .client()
-        .query_siem()
-        .body(query)
+        .query_siem(query)
         .stream()
         .try_collect()
         .await
@@ -325,7 +410,7 @@ async fn a_query_carries_its_token_in_the_body() {
 #[tokio::test]
 async fn bad_input_is_an_error_of_the_stream_and_nothing_is_sent() {
     let server = Server::start().await;
-    let mut agents = server.client().list_agents().limit(501).stream();
+    let mut agents = server.client().list_agents().page_size(501).stream();
     assert!(agents.try_next().await.unwrap_err().is_invalid_request());
     assert!(server.take_requests().is_empty());
 }

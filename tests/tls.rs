@@ -117,13 +117,9 @@ mod with_rustls {
         let client = client.build().unwrap();
         // Another test's connection may come between.
         for _ in 0..100 {
-            call(
-                &client
-                    .with_credentials(("hk_other", "hs_other").into())
-                    .unwrap(),
-            )
-            .await
-            .unwrap();
+            call(&client.with_credentials(("hk_other", "hs_other")).unwrap())
+                .await
+                .unwrap();
             if *KEY_EXCHANGE.lock().unwrap() == Some(rustls::NamedGroup::secp384r1) {
                 return;
             }

@@ -16,6 +16,11 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 /// Removed from the vendor's document, still answering; no contract has them.
 const LEGACY: [&str; 2] = ["/v1/billing_reports", "/v1/billing_reports/{id}"];
 
+const EXCLUSIVE: [&[&str]; 2] = [
+    &["country_code", "vpn", "logic"],
+    &["identity_id", "organization_id"],
+];
+
 fn contract() -> Value {
     let text = std::fs::read_to_string("spec/swagger_doc.json").unwrap();
     serde_json::from_str(&text).unwrap()
@@ -40,6 +45,9 @@ fn sample(contract: &Value, name: &str, schema: &Value) -> Value {
     if let Some(first) = schema["enum"].get(0) {
         return first.clone();
     }
+    if let Some((_, sample)) = typed().into_iter().find(|(typed, _)| *typed == name) {
+        return sample;
+    }
     match (schema["type"].as_str().unwrap(), schema["format"].as_str()) {
         ("integer", _) if name == "account_id" && schema["in"] == "path" => json!(ACCOUNT),
         ("integer", _) => json!(7),
@@ -61,6 +69,18 @@ fn sample(contract: &Value, name: &str, schema: &Value) -> Value {
         ("string", _) => json!("a b"),
         other => panic!("{name}: no sample for {other:?}"),
     }
+}
+
+/// What the contract takes for texts, and we do not.
+fn typed() -> [(&'static str, Value); 6] {
+    [
+        ("entity_id", json!(7)),
+        ("investigated_at_max", json!("2026-01-02T03:04:05Z")),
+        ("investigated_at_min", json!("2026-01-02T03:04:05Z")),
+        ("period_max", json!("2026-01-02")),
+        ("period_min", json!("2026-01-02")),
+        ("product_trials_start_date", json!("2026-01-02")),
+    ]
 }
 
 fn encoded(name: &str, value: &str) -> String {
@@ -122,7 +142,16 @@ fn expected_path(contract: &Value, path: &str, operation: &Value) -> String {
 fn expected_body(contract: &Value, operation: &Value) -> Option<Value> {
     let mut parameters = operation["parameters"].as_array().into_iter().flatten();
     let body = parameters.find(|parameter| parameter["in"] == "body")?;
-    Some(sample(contract, "", &body["schema"]))
+    let mut sample = sample(contract, "", &body["schema"]);
+    // Only one of these can be sent.
+    for exclusive in EXCLUSIVE {
+        if let Some(sample) = sample.as_object_mut()
+            && exclusive.iter().all(|name| sample.contains_key(*name))
+        {
+            sample.retain(|name, _| !exclusive[1..].contains(&&**name));
+        }
+    }
+    Some(sample)
 }
 
 fn is_legacy(place: &str) -> bool {

@@ -40,7 +40,7 @@ pub fn run(criterion: &mut Criterion) -> [Row; 1] {
     let paired = paired::measure(
         criterion,
         "one call",
-        || runtime.block_on(async { client.get_agent().id(42).send().await.unwrap() }),
+        || runtime.block_on(async { client.get_agent(42).send().await.unwrap() }),
         || {
             runtime.block_on(async {
                 let request = plain

@@ -8,7 +8,8 @@ use huntress::{AccountClient, Client, Error, jiff, types};
 /// The managed account that scoped calls are for.
 pub const ACCOUNT: i64 = 9_007_199_254_740_993;
 
-type Call = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+/// Gives the result as `Debug` shows it.
+type Call = Pin<Box<dyn Future<Output = Result<String, Error>> + Send>>;
 /// By method and path, as in the contract.
 pub type Calls = BTreeMap<String, Box<dyn Fn(&Client) -> Call>>;
 
@@ -16,7 +17,7 @@ macro_rules! call {
     ($calls:ident, $place:literal, |$client:ident| $call:expr) => {
         let make: Box<dyn Fn(&Client) -> Call> = Box::new(|client: &Client| {
             let $client: Client = client.clone();
-            Box::pin(async move { $call.send().await.map(drop) })
+            Box::pin(async move { $call.send().await.map(|result| format!("{result:?}")) })
         });
         assert!($calls.insert($place.to_owned(), make).is_none());
     };
@@ -28,7 +29,7 @@ macro_rules! scoped {
         call!($calls, $place, |$client| $call);
         let make: Box<dyn Fn(&Client) -> Call> = Box::new(|client: &Client| {
             let $client: AccountClient = client.for_account(ACCOUNT);
-            Box::pin(async move { $call.send().await.map(drop) })
+            Box::pin(async move { $call.send().await.map(|result| format!("{result:?}")) })
         });
         let place = $place.replacen("/v1/", "/v1/accounts/{account_id}/", 1);
         assert!($calls.insert(place, make).is_none());
@@ -38,7 +39,7 @@ macro_rules! scoped {
 /// Pagination and sorting.
 macro_rules! paged {
     ($call:expr) => {
-        $call.limit(7).page_token("t+/=")
+        $call.page_size(7).page_token("t+/=")
     };
 }
 
@@ -50,11 +51,8 @@ macro_rules! sorted {
     };
 }
 
-fn address() -> types::builder::Address {
-    let address = types::Address::builder()
-        .line1("a b")
-        .line2("a b")
-        .city("a b");
+fn address() -> types::Address {
+    let address = types::Address::new().line1("a b").line2("a b").city("a b");
     address.state("a b").postal_code("a b").country("a b")
 }
 
@@ -75,33 +73,27 @@ pub fn calls() -> Calls {
         .status("enabled")
         .name("a b")
         .subdomain("a b"));
-    call!(calls, "POST /v1/accounts", |c| c.create_account().body(
-        types::CreateAccount::builder()
-            .name("a b")
-            .subdomain("a b")
-            .phone_number("a b")
-            .support_type("huntress_supported")
-            .admin(
-                types::AccountAdmin::builder()
-                    .first_name("a b")
-                    .last_name("a b")
-                    .email("a b")
-            )
-            .additional_admin_emails(["a b"])
-            .products(["edr"])
-            .product_trials([types::Product::Edr])
-            .product_trials_start_date("a b")
-            .billing_address(address())
-            .shipping_address(address())
+    call!(calls, "POST /v1/accounts", |c| c.create_account(
+        types::CreateAccount::new(
+            "a b",
+            "a b",
+            "a b",
+            types::AccountAdmin::new("a b", "a b", "a b")
+        )
+        .support_type("huntress_supported")
+        .additional_admin_emails(["a b"])
+        .products(["edr"])
+        .product_trials([types::Product::Edr])
+        .product_trials_start_date(day())
+        .billing_address(address())
+        .shipping_address(address())
     ));
     call!(calls, "GET /v1/accounts/{account_id}", |c| c
-        .get_account_by_id()
-        .account_id(ACCOUNT));
+        .get_account_by_id(ACCOUNT));
     call!(calls, "PATCH /v1/accounts/{account_id}", |c| c
-        .update_account()
-        .account_id(ACCOUNT)
-        .body(
-            types::UpdateAccount::builder()
+        .update_account(
+            ACCOUNT,
+            types::UpdateAccount::new()
                 .name("a b")
                 .subdomain("a b")
                 .phone_number("a b")
@@ -110,24 +102,22 @@ pub fn calls() -> Calls {
                 .shipping_address(address())
         ));
     call!(calls, "DELETE /v1/accounts/{account_id}", |c| c
-        .disable_account()
-        .account_id(ACCOUNT));
+        .disable_account(ACCOUNT));
     call!(calls, "GET /v1/reseller/invoices", |c| paged!(
         c.list_reseller_invoices()
     )
     .status("open"));
     call!(calls, "GET /v1/reseller/invoices/{id}", |c| c
-        .get_reseller_invoice()
-        .id(7));
+        .get_reseller_invoice(7));
     call!(
         calls,
         "GET /v1/reseller/invoices/{id}/account_usage_line_items",
-        |c| paged!(c.list_account_usage_line_items().id(7))
+        |c| paged!(c.list_account_usage_line_items(7))
     );
     call!(
         calls,
         "GET /v1/reseller/invoices/{id}/organization_usage_line_items",
-        |c| paged!(c.list_organization_usage_line_items().id(7))
+        |c| paged!(c.list_organization_usage_line_items(7))
     );
     call!(calls, "GET /v1/reseller/subscriptions", |c| sorted!(
         c.list_reseller_subscriptions()
@@ -135,23 +125,16 @@ pub fn calls() -> Calls {
     .product("edr")
     .status("draft"));
     call!(calls, "POST /v1/reseller/subscriptions", |c| c
-        .create_reseller_subscription()
-        .body(
-            types::CreateResellerSubscription::builder()
-                .account_id(7)
-                .product("edr")
-                .minimum(7)
-                .purchase_order("a b")
+        .create_reseller_subscription(
+            types::CreateResellerSubscription::new(7, types::Product::Edr, 7, "a b")
                 .billing_interval("monthly")
         ));
     call!(calls, "GET /v1/reseller/subscriptions/{id}", |c| c
-        .get_reseller_subscription()
-        .id(7));
+        .get_reseller_subscription(7));
     call!(calls, "PATCH /v1/reseller/subscriptions/{id}", |c| c
-        .update_reseller_subscription()
-        .id(7)
-        .body(
-            types::UpdateResellerSubscription::builder()
+        .update_reseller_subscription(
+            7,
+            types::UpdateResellerSubscription::new()
                 .minimum(7)
                 .purchase_order("a b")
                 .billing_interval("monthly")
@@ -159,20 +142,14 @@ pub fn calls() -> Calls {
                 .auto_renew(true)
         ));
     call!(calls, "POST /v1/reseller/subscriptions/{id}/upgrade", |c| c
-        .upgrade_reseller_subscription()
-        .id(7)
-        .body(
-            types::UpgradeResellerSubscription::builder()
-                .minimum(7)
+        .upgrade_reseller_subscription(
+            7,
+            types::UpgradeResellerSubscription::new(7)
                 .purchase_order("a b")
                 .on_renewal(true)
         ));
-    call!(calls, "POST /v1/siem/query", |c| c.query_siem().body(
-        types::QuerySiem::builder()
-            .esql("a b")
-            .range_start(moment())
-            .range_end(moment())
-            .page_token("a b")
+    call!(calls, "POST /v1/siem/query", |c| c.query_siem(
+        types::QuerySiem::new("a b", moment(), moment()).page_token("a b")
     ));
     scoped!(calls, "GET /v1/agents", |c| sorted!(c.list_agents())
         .organization_id(7)
@@ -180,29 +157,23 @@ pub fn calls() -> Calls {
         .hostname("a b")
         .os("a b")
         .version("a b"));
-    scoped!(calls, "GET /v1/agents/{id}", |c| c.get_agent().id(7));
-    scoped!(calls, "PATCH /v1/agents/{id}", |c| c
-        .update_agent()
-        .id(7)
-        .body(
-            types::UpdateAgent::builder()
-                .tags(["a b"])
-                .tamper_protection_configured(true)
-        ));
-    scoped!(calls, "DELETE /v1/agents/{id}", |c| c
-        .uninstall_agent()
-        .id(7));
+    scoped!(calls, "GET /v1/agents/{id}", |c| c.get_agent(7));
+    scoped!(calls, "PATCH /v1/agents/{id}", |c| c.update_agent(
+        7,
+        types::UpdateAgent::new()
+            .tags(["a b"])
+            .tamper_protection_configured(true)
+    ));
+    scoped!(calls, "DELETE /v1/agents/{id}", |c| c.uninstall_agent(7));
     scoped!(calls, "POST /v1/agents/{id}/isolation", |c| c
-        .isolate_agent()
-        .id(7)
-        .body(
-            types::IsolateAgent::builder()
+        .isolate_agent(
+            7,
+            types::IsolateAgent::new()
                 .reason("a b")
                 .strict_isolation(true)
         ));
     scoped!(calls, "DELETE /v1/agents/{id}/isolation", |c| c
-        .release_agent()
-        .id(7));
+        .release_agent(7));
     scoped!(calls, "GET /v1/external_ports", |c| sorted!(
         c.list_external_ports()
     )
@@ -212,19 +183,17 @@ pub fn calls() -> Calls {
     .risky_service(true)
     .service("a b"));
     scoped!(calls, "GET /v1/external_ports/{id}", |c| c
-        .get_external_port()
-        .id(7));
+        .get_external_port(7));
     scoped!(calls, "GET /v1/invoices", |c| sorted!(c.list_invoices())
         .status("open")
         .has_usage(true));
-    scoped!(calls, "GET /v1/invoices/{id}", |c| c.get_invoice().id(7));
+    scoped!(calls, "GET /v1/invoices/{id}", |c| c.get_invoice(7));
     scoped!(calls, "GET /v1/billing_reports", |c| sorted!(
         c.list_billing_reports()
     )
     .status("open"));
     scoped!(calls, "GET /v1/billing_reports/{id}", |c| c
-        .get_billing_report()
-        .id(7));
+        .get_billing_report(7));
     call!(calls, "GET /v1/escalations", |c| sorted!(
         c.list_escalations()
     )
@@ -232,14 +201,11 @@ pub fn calls() -> Calls {
     .severity("low")
     .subtype("a b")
     .organization_id(7));
-    call!(calls, "GET /v1/escalations/{id}", |c| c
-        .get_escalation()
-        .id(7));
+    call!(calls, "GET /v1/escalations/{id}", |c| c.get_escalation(7));
     call!(calls, "POST /v1/escalations/{id}/resolution", |c| c
-        .resolve_escalation()
-        .id(7)
-        .body(
-            types::ResolveEscalation::builder()
+        .resolve_escalation(
+            7,
+            types::ResolveEscalation::new()
                 .determination("expected")
                 .scope("account")
         ));
@@ -254,7 +220,7 @@ pub fn calls() -> Calls {
     .risk_level("none")
     .mfa_enabled(true)
     .escalation_id(7));
-    call!(calls, "GET /v1/identities/{id}", |c| c.get_identity().id(7));
+    call!(calls, "GET /v1/identities/{id}", |c| c.get_identity(7));
     scoped!(calls, "GET /v1/incident_reports", |c| sorted!(
         c.list_incident_reports()
     )
@@ -265,35 +231,32 @@ pub fn calls() -> Calls {
     .organization_id(7)
     .agent_id(7));
     scoped!(calls, "GET /v1/incident_reports/{id}", |c| c
-        .get_incident_report()
-        .id(7));
+        .get_incident_report(7));
     scoped!(calls, "POST /v1/incident_reports/{id}/resolution", |c| c
-        .resolve_incident_report()
-        .id(7));
+        .resolve_incident_report(7));
     scoped!(
         calls,
         "GET /v1/incident_reports/{incident_report_id}/remediations",
-        |c| sorted!(c.list_remediations().incident_report_id(7))
+        |c| sorted!(c.list_remediations(7))
             .types(["assisted", "manual"])
             .statuses(["unapproved", "approved"])
     );
     scoped!(
         calls,
         "GET /v1/incident_reports/{incident_report_id}/remediations/{remediation_id}",
-        |c| c.get_remediation().incident_report_id(7).remediation_id(7)
+        |c| c.get_remediation(7, 7)
     );
     scoped!(
         calls,
         "POST /v1/incident_reports/{incident_report_id}/remediations/bulk_approval",
-        |c| c.approve_remediations().incident_report_id(7)
+        |c| c.approve_remediations(7)
     );
     scoped!(
         calls,
         "POST /v1/incident_reports/{incident_report_id}/remediations/bulk_rejection",
-        |c| c.reject_remediations().incident_report_id(7).body(
-            types::RejectRemediations::builder()
-                .comment("a b")
-                .useful(true)
+        |c| c.reject_remediations(
+            7,
+            types::RejectRemediations::new("a b", true)
                 .name("a b")
                 .phone_number("a b")
                 .email("a b")
@@ -305,51 +268,38 @@ pub fn calls() -> Calls {
     .organization_id(7)
     .user_id(7)
     .permissions("Admin"));
-    scoped!(calls, "POST /v1/memberships", |c| c
-        .create_membership()
-        .body(
-            types::CreateMembership::builder()
-                .email("a b")
-                .first_name("a b")
-                .last_name("a b")
-                .permissions("Admin")
-                .organization_id(7)
-        ));
-    scoped!(calls, "GET /v1/memberships/{id}", |c| c
-        .get_membership()
-        .id(7));
+    scoped!(calls, "POST /v1/memberships", |c| c.create_membership(
+        types::CreateMembership::new("a b", "a b", "a b", types::Permissions::Admin)
+            .organization_id(7)
+    ));
+    scoped!(calls, "GET /v1/memberships/{id}", |c| c.get_membership(7));
     scoped!(calls, "PATCH /v1/memberships/{id}", |c| c
-        .update_membership()
-        .id(7)
-        .body(types::UpdateMembership::builder().permissions("Admin")));
+        .update_membership(
+            7,
+            types::UpdateMembership::new().permissions("Admin")
+        ));
     scoped!(calls, "DELETE /v1/memberships/{id}", |c| c
-        .delete_membership()
-        .id(7));
+        .delete_membership(7));
     scoped!(calls, "GET /v1/organizations", |c| sorted!(
         c.list_organizations()
     )
     .name("a b")
     .key("a b"));
-    scoped!(calls, "POST /v1/organizations", |c| c
-        .create_organization()
-        .body(
-            types::CreateOrganization::builder().name("a b").key("a b")
-        ));
+    scoped!(calls, "POST /v1/organizations", |c| c.create_organization(
+        types::CreateOrganization::new("a b", "a b")
+    ));
     scoped!(calls, "GET /v1/organizations/{id}", |c| c
-        .get_organization()
-        .id(7));
+        .get_organization(7));
     scoped!(calls, "PATCH /v1/organizations/{id}", |c| c
-        .update_organization()
-        .id(7)
-        .body(
-            types::UpdateOrganization::builder()
+        .update_organization(
+            7,
+            types::UpdateOrganization::new()
                 .name("a b")
                 .key("a b")
                 .report_recipients(["a b"])
         ));
     scoped!(calls, "DELETE /v1/organizations/{id}", |c| c
-        .delete_organization()
-        .id(7));
+        .delete_organization(7));
     call!(calls, "GET /v1/platform_actions", |c| sorted!(
         c.list_platform_actions()
     )
@@ -358,27 +308,24 @@ pub fn calls() -> Calls {
     .subtype("a b")
     .organization_id(7));
     call!(calls, "GET /v1/platform_actions/{id}", |c| c
-        .get_platform_action()
-        .id(7));
+        .get_platform_action(7));
     scoped!(calls, "GET /v1/reports", |c| sorted!(
         c.list_summary_reports()
     )
-    .period_min("a b")
-    .period_max("a b")
+    .period_min(day())
+    .period_max(day())
     .organization_id(7)
     .type_("monthly_summary"));
-    scoped!(calls, "GET /v1/reports/{id}", |c| c
-        .get_summary_report()
-        .id(7));
+    scoped!(calls, "GET /v1/reports/{id}", |c| c.get_summary_report(7));
     scoped!(calls, "GET /v1/signals", |c| sorted!(c.list_signals())
-        .investigated_at_min("a b")
-        .investigated_at_max("a b")
+        .investigated_at_min(moment())
+        .investigated_at_max(moment())
         .entity_type("user_entity")
-        .entity_id("a b")
+        .entity_id(7)
         .organization_id(7)
         .types(["Antivirus", "Process Insights"])
         .statuses(["reported", "closed"]));
-    scoped!(calls, "GET /v1/signals/{id}", |c| c.get_signal().id(7));
+    scoped!(calls, "GET /v1/signals/{id}", |c| c.get_signal(7));
     call!(calls, "GET /v1/unwanted_access_rules", |c| paged!(
         c.list_unwanted_access_rules()
     )
@@ -393,31 +340,23 @@ pub fn calls() -> Calls {
     .ip_address("a b")
     .logic("standard"));
     call!(calls, "POST /v1/unwanted_access_rules", |c| c
-        .create_unwanted_access_rule()
-        .body(
-            types::CreateUnwantedAccessRule::builder()
+        .create_unwanted_access_rule(
+            types::CreateUnwantedAccessRule::new(types::AccessDetermination::Expected)
                 .identity_id(7)
-                .organization_id(7)
-                .country_code("a b")
-                .vpn("a b")
-                .logic("catchall")
-                .type_("expected")
+                .country_code(["a b"])
                 .starts_at(day())
                 .expires_at(day())
                 .notes("a b")
                 .category("country")
         ));
     call!(calls, "GET /v1/unwanted_access_rules/{id}", |c| c
-        .get_unwanted_access_rule()
-        .id(7));
+        .get_unwanted_access_rule(7));
     call!(calls, "DELETE /v1/unwanted_access_rules/{id}", |c| c
-        .delete_unwanted_access_rule()
-        .id(7));
+        .delete_unwanted_access_rule(7));
     call!(calls, "PATCH /v1/unwanted_access_rules/{id}", |c| c
-        .update_unwanted_access_rule()
-        .id(7)
-        .body(
-            types::UpdateUnwantedAccessRule::builder()
+        .update_unwanted_access_rule(
+            7,
+            types::UpdateUnwantedAccessRule::new()
                 .starts_at(day())
                 .expires_at(day())
                 .notes("a b")

@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use huntress::{Client, ClientBuilder, Credentials, RateLimiter, RetryPolicy};
 
 pub mod calls;
+pub mod payload;
 pub mod raw;
 pub mod tls;
 
@@ -224,7 +225,11 @@ pub fn predicates(error: &huntress::Error) -> Vec<&'static str> {
         ("server", error.is_server()),
         ("timeout", error.is_timeout()),
         ("connect", error.is_connect()),
+        ("transport", error.is_transport()),
+        ("too_large", error.is_too_large()),
         ("decode", error.is_decode()),
+        ("record", error.is_record()),
+        ("configuration", error.is_configuration()),
     ];
     let holding = all.into_iter().filter(|(_, holds)| *holds);
     holding.map(|(name, _)| name).collect()

@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// What happens to a request that has arrived whole.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +20,12 @@ pub enum Act {
     Close,
     /// Nothing, for ever.
     Hang,
+    /// The connection is closed without an answer, and no other is taken from then on.
+    Vanish,
+    /// A 429 that asks for more patience than anybody has.
+    Refuse,
+    /// A 200 of this many bytes.
+    Large(usize),
 }
 
 pub struct RawServer {
@@ -33,10 +41,15 @@ impl RawServer {
         let arrived = Arc::new(Mutex::new(Vec::new()));
         let script: Arc<Mutex<VecDeque<Act>>> = Arc::new(Mutex::new(script.into_iter().collect()));
         let log = Arc::clone(&arrived);
+        let vanish = Arc::new(Notify::new());
         tokio::spawn(async move {
-            while let Ok((connection, _)) = listener.accept().await {
+            loop {
+                let (connection, _) = tokio::select! {
+                    accepted = listener.accept() => accepted.unwrap(),
+                    () = vanish.notified() => return,
+                };
                 let (script, log) = (Arc::clone(&script), Arc::clone(&log));
-                tokio::spawn(serve(connection, script, log));
+                tokio::spawn(serve(connection, script, log, Arc::clone(&vanish)));
             }
         });
         Self { base_url, arrived }
@@ -110,6 +123,7 @@ async fn serve(
     mut connection: TcpStream,
     script: Arc<Mutex<VecDeque<Act>>>,
     log: Arc<Mutex<Vec<String>>>,
+    vanish: Arc<Notify>,
 ) {
     let Some(line) = request(&mut connection).await else {
         return;
@@ -129,8 +143,25 @@ async fn serve(
         }
         Act::Close => return,
         Act::Hang => return std::future::pending().await,
+        Act::Vanish => {
+            vanish.notify_one();
+            // The listener goes first, so that nobody connects once this one is closed.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            return;
+        }
+        Act::Refuse => {
+            "HTTP/1.1 429 X\r\nretry-after: 999\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                .to_owned()
+        }
+        Act::Large(length) => {
+            let body = "x".repeat(length);
+            format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            )
+        }
     };
-    connection.write_all(answer.as_bytes()).await.unwrap();
+    // A client that has had enough may be gone.
+    drop(connection.write_all(answer.as_bytes()).await);
 }
 
 /// Reads one request whole and returns its first line.

@@ -419,7 +419,7 @@ pub const RULES: &[Rule] = &[
         "response-property-added",
         Info,
         "A property is sent besides.",
-        "Nothing; the next release has a field for it, and `stream_as` has it today.",
+        "Nothing; the next release has a field for it, and `send_as` has it today.",
     ),
     rule(
         "response-property-removed",
