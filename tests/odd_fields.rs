@@ -1,0 +1,379 @@
+//! One value that does not fit costs its field and nothing else.
+//!
+//! Made from `spec/openapi.json` for every operation: each property of its result, nested
+//! ones and elements of lists too, is replaced by each of a dozen JSON values in turn, and
+//! the result must be the one of an answer without it (or with what it was converted to).
+//! [`fitted`] says again, from the schemas alone, what the crate does with its types.
+
+mod support;
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use huntress::{Client, OddField};
+use serde_json::{Map, Value, json};
+use support::Server;
+use support::calls::{Calls, calls};
+use support::payload::{Fill, component, document, payload};
+
+/// Each of them does not fit some type, and some fit after a conversion.
+fn pool() -> Vec<Value> {
+    vec![
+        json!("odd"),
+        json!(""),
+        json!("77"),
+        json!(true),
+        json!("true"),
+        json!(7.5),
+        json!(1_769_044_028),
+        json!(22_631.0),
+        json!([]),
+        json!([[1]]),
+        json!([null]),
+        json!({}),
+        json!({"odd": [1]}),
+    ]
+}
+
+/// A value as the crate makes it fit, or `None`; the paths of what is taken out of it.
+fn fitted(
+    document: &Value,
+    schema: &Value,
+    value: &Value,
+    path: &str,
+) -> (Option<Value>, Vec<String>) {
+    if let Some(decode) = schema["x-huntress-decode"].as_str() {
+        let mut plain = schema.clone();
+        plain.as_object_mut().unwrap().remove("x-huntress-decode");
+        return fitted(document, &plain, &reshaped(decode, value), path);
+    }
+    if schema["x-huntress-comma-separated"] == true
+        && let Some(text) = value.as_str()
+    {
+        let items = text.split(',').filter(|item| !item.is_empty());
+        return (Some(items.collect()), Vec::new());
+    }
+    if let Some((_, schema)) = component(document, schema) {
+        return fitted(document, schema, value, path);
+    }
+    if schema.get("oneOf").is_some() {
+        return (Some(value.clone()), Vec::new());
+    }
+    let text = value.as_str().unwrap_or_default();
+    let one = |value: Option<Value>| (value, Vec::new());
+    match (
+        schema["type"].as_str().unwrap_or("object"),
+        schema["format"].as_str(),
+    ) {
+        ("boolean", _) => one(match value {
+            Value::Bool(_) => Some(value.clone()),
+            _ => text.parse().ok().map(Value::Bool),
+        }),
+        ("integer", _) => one(match value {
+            Value::Number(number) if number.as_f64().unwrap().fract() == 0.0 => {
+                #[allow(clippy::cast_possible_truncation)]
+                let number = number.as_i64().unwrap_or(number.as_f64().unwrap() as i64);
+                Some(json!(number))
+            }
+            _ => text.parse::<i64>().ok().map(Value::from),
+        }),
+        ("number", _) => one(match value {
+            Value::Number(_) => Some(value.clone()),
+            _ => text.parse::<f64>().ok().map(Value::from),
+        }),
+        ("string", Some("date-time")) => one(match (value, text) {
+            (Value::String(_), "") => Some(Value::Null),
+            (Value::String(_), "77") => Some(json!("1970-01-01T00:01:17Z")),
+            (Value::String(_), text) => text.starts_with("20").then(|| value.clone()),
+            (Value::Number(number), _) if number.as_f64() == Some(22_631.0) => {
+                Some(json!("1970-01-01T06:17:11Z"))
+            }
+            (Value::Number(number), _) => number.as_i64().map(|_| json!("2026-01-22T01:07:08Z")),
+            _ => None,
+        }),
+        ("string", Some("date")) => one(match text {
+            "" if value.is_string() => Some(Value::Null),
+            text => text.starts_with("20").then(|| value.clone()),
+        }),
+        ("string", _) => one(match value {
+            Value::String(_) => Some(value.clone()),
+            Value::Number(_) | Value::Bool(_) => Some(json!(value.to_string())),
+            _ => None,
+        }),
+        ("array", _) => list(document, &schema["items"], value, path),
+        _ => object(document, schema, value, path),
+    }
+}
+
+fn reshaped(decode: &str, value: &Value) -> Value {
+    match (decode, value) {
+        ("keys_of_map", Value::Object(map)) => map.keys().cloned().collect(),
+        ("item_list", Value::Array(_)) => json!({"items": value}),
+        ("id_or_object", Value::Array(items)) => items
+            .iter()
+            .map(|item| match item {
+                Value::Number(_) | Value::String(_) => json!({"id": item}),
+                other => other.clone(),
+            })
+            .collect(),
+        _ => value.clone(),
+    }
+}
+
+fn list(
+    document: &Value,
+    items: &Value,
+    value: &Value,
+    path: &str,
+) -> (Option<Value>, Vec<String>) {
+    let Value::Array(values) = value else {
+        let (one, told) = match value {
+            Value::Null => (None, Vec::new()),
+            Value::String(text) if text.is_empty() => (None, Vec::new()),
+            one => fitted(document, items, one, path),
+        };
+        return (one.map(|one| json!([one])), told);
+    };
+    let (mut kept, mut told) = (Vec::new(), Vec::new());
+    for (index, value) in values.iter().enumerate() {
+        let path = format!("{path}[{index}]");
+        match fitted(document, items, value, &path) {
+            (Some(value), inner) => {
+                kept.push(value);
+                told.extend(inner);
+            }
+            (None, _) => told.push(path),
+        }
+    }
+    (Some(Value::Array(kept)), told)
+}
+
+fn object(
+    document: &Value,
+    schema: &Value,
+    value: &Value,
+    path: &str,
+) -> (Option<Value>, Vec<String>) {
+    let Value::Object(values) = value else {
+        return (None, Vec::new());
+    };
+    let any = json!({"oneOf": []});
+    let (properties, others) = (&schema["properties"], &schema["additionalProperties"]);
+    let required: Vec<&str> = schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    if required.iter().any(|key| !values.contains_key(*key)) {
+        return (None, Vec::new());
+    }
+    let (mut kept, mut told) = (Map::new(), Vec::new());
+    for (key, value) in values {
+        let schema = match properties.get(key) {
+            Some(schema) => schema,
+            None if others.is_object() => others,
+            None => &any,
+        };
+        let path = format!("{path}.{key}");
+        if value.is_null() && !required.contains(&key.as_str()) {
+            continue;
+        }
+        match fitted(document, schema, value, &path) {
+            (Some(value), inner) => {
+                kept.insert(key.clone(), value);
+                told.extend(inner);
+            }
+            (None, _) if required.contains(&key.as_str()) => return (None, Vec::new()),
+            (None, _) => told.push(path),
+        }
+    }
+    (Some(Value::Object(kept)), told)
+}
+
+/// Where the properties of a value are, as JSON pointers; elements of lists too.
+fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let at = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
+                places(value, &at, found);
+                found.push(at);
+            }
+        }
+        Value::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                let at = format!("{at}/{index}");
+                places(value, &at, found);
+                found.push(at);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What an operation answers: the records, and how a record stands in the body.
+struct Answer {
+    schema: Value,
+    kind: String,
+    key: String,
+}
+
+impl Answer {
+    fn of(document: &Value, operation: &Value) -> Option<Self> {
+        let responses = operation["responses"].as_object().unwrap();
+        let (_, success) = responses
+            .iter()
+            .find(|(status, _)| status.starts_with('2'))?;
+        let schema = success.pointer("/content/application~1json/schema")?;
+        let (_, body) = component(document, schema).unwrap();
+        let envelope = &body["x-huntress-envelope"];
+        let key = envelope["items"].as_str().or(envelope["key"].as_str());
+        let schema = match key {
+            Some(key) => &body["properties"][key],
+            None => body,
+        };
+        let kind = envelope["kind"].as_str().unwrap_or("bare").to_owned();
+        let schema = match &*kind {
+            "page" => &schema["items"],
+            _ => schema,
+        };
+        Some(Self {
+            schema: schema.clone(),
+            kind,
+            key: key.unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// A body with this record, in a page between two others.
+    fn body(&self, record: &Value, good: &Value) -> Value {
+        match &*self.kind {
+            "bare" => record.clone(),
+            "page" => json!({&self.key: [good, record, good], "pagination": {}}),
+            _ => json!({&self.key: record}),
+        }
+    }
+
+    /// What the paths within the record begin with.
+    fn path(&self) -> String {
+        match &*self.kind {
+            "bare" => String::new(),
+            "page" => format!("{}[1]", self.key),
+            _ => self.key.clone(),
+        }
+    }
+}
+
+/// Calls of one operation, lenient and strict, and what was told.
+struct Tried<'a> {
+    server: &'a Server,
+    calls: &'a Calls,
+    lenient: Client,
+    strict: Client,
+    told: Arc<Mutex<Vec<OddField>>>,
+}
+
+impl Tried<'_> {
+    async fn result(&self, place: &str, body: &Value) -> Result<String, String> {
+        self.server.answer(200, body.to_string());
+        let result = self.calls[place](&self.lenient).await;
+        result.map_err(|error| error.to_string())
+    }
+
+    /// Whether a strict client gives out something else than a fault.
+    async fn is_taken_strictly(&self, place: &str, body: &Value) -> bool {
+        self.server.answer(200, body.to_string());
+        match self.calls[place](&self.strict).await {
+            Ok(result) => !result.contains("OddRecord"),
+            Err(error) => {
+                assert!(error.is_decode(), "{error}");
+                false
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_property_of_every_answer_times_every_odd_value() {
+    let (document, calls, server) = (document(), calls(), Server::start().await);
+    let told: Arc<Mutex<Vec<OddField>>> = Arc::default();
+    let tell = {
+        let told = told.clone();
+        move |field: &OddField| told.lock().unwrap().push(field.clone())
+    };
+    let tried = Tried {
+        server: &server,
+        calls: &calls,
+        lenient: server.builder().on_odd_field(tell).build().unwrap(),
+        strict: server.builder().strict().build().unwrap(),
+        told,
+    };
+    let (mut survived, mut lost) = (0, Vec::new());
+    let mut seen = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let Some(answer) = Answer::of(&document, operation) else {
+                continue;
+            };
+            // Several operations answer the same in the same envelope.
+            if !seen.insert(format!("{} {}", answer.kind, answer.schema)) {
+                continue;
+            }
+            let place = format!("{} {path}", method.to_uppercase());
+            let good = payload(&document, &answer.schema, Fill::All);
+            let mut found = Vec::new();
+            places(&good, "", &mut found);
+            let mut known = BTreeMap::new();
+            for at in found {
+                for odd in pool() {
+                    let mut record = good.clone();
+                    *record.pointer_mut(&at).unwrap() = odd.clone();
+                    let case = format!("{place} {at} = {odd}");
+                    let (fits, paths) = fitted(&document, &answer.schema, &record, &answer.path());
+                    let Some(fits) = fits else {
+                        // A record without its id is none.
+                        assert!(at == "/id", "{case}");
+                        continue;
+                    };
+                    if fits == record {
+                        continue;
+                    }
+                    let expected = answer.body(&fits, &good);
+                    // Of most odd values it is the same: the one of an absent field.
+                    let known = match known.entry(fits.to_string()) {
+                        Entry::Occupied(known) => known.into_mut(),
+                        Entry::Vacant(place_of) => {
+                            let result = tried.result(&place, &expected).await;
+                            assert_eq!(tried.told.lock().unwrap().len(), 0, "{case}");
+                            place_of.insert(result.unwrap())
+                        }
+                    };
+                    let odd = answer.body(&record, &good);
+                    let result = tried.result(&place, &odd).await;
+                    match result {
+                        Ok(result) if result == *known => survived += 1,
+                        result => lost.push(format!("{case}: {result:?}")),
+                    }
+                    let told = std::mem::take(&mut *tried.told.lock().unwrap());
+                    let told: Vec<_> = told.iter().map(|odd| odd.path().to_owned()).collect();
+                    let paths: Vec<_> = paths
+                        .iter()
+                        .map(|path| path.trim_start_matches('.').to_owned())
+                        .collect();
+                    assert_eq!(told, paths, "{case}");
+                    let strict = tried.is_taken_strictly(&place, &odd).await;
+                    assert_eq!(strict, told.is_empty(), "strictly: {case}");
+                }
+            }
+        }
+    }
+    println!("{survived} records survived, {} were lost", lost.len());
+    assert!(
+        lost.is_empty(),
+        "{} of {survived}: {:#?}",
+        lost.len(),
+        &lost[..lost.len().min(20)]
+    );
+    assert!(survived > 10_000, "{survived}");
+}
