@@ -1,22 +1,16 @@
 //! What this crate costs, each against a baseline in the same run. `cargo bench`
 //!
-//! Prints the tables of the README at its end. `rate_limit.rs` and `envelope.rs` are no
-//! public modules, so they are compiled here once more; their tests are not run.
+//! Prints the tables of the README at its end. `rate_limit.rs` is no public module, so it is
+//! compiled here once more; its tests are not run.
 
 mod call;
 mod decode;
-#[path = "../../src/envelope.rs"]
-#[allow(unused)]
-mod envelope;
 mod limiter;
 mod paired;
 mod quota;
 #[path = "../../src/rate_limit.rs"]
 #[allow(unused)]
 mod rate_limit;
-#[path = "../../src/response.rs"]
-#[allow(unused)]
-mod response;
 
 use std::time::Duration;
 
