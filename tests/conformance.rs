@@ -16,7 +16,8 @@ use support::{predicates, quick_retries, simulated};
 /// Unhurried: the quota is not what is tested here.
 async fn simulator() -> Simulator {
     let builder = Simulator::builder().quota(1_000_000, Duration::from_millis(1));
-    builder.reaction(Duration::ZERO).start().await.unwrap()
+    let builder = builder.strict_parameters(true).reaction(Duration::ZERO);
+    builder.start().await.unwrap()
 }
 
 /// The statuses of each operation in the document, by method and path.
