@@ -1,7 +1,4 @@
-//! `spec/openapi.json` to `$OUT_DIR/generated.rs`; the steps are in `build/`.
-
-#[path = "build/mod.rs"]
-mod codegen;
+//! `spec/openapi.json` to `$OUT_DIR/generated.rs`; the steps are in `codegen/`.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,7 +7,6 @@ const DOCUMENT: &str = "spec/openapi.json";
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed={DOCUMENT}");
-    println!("cargo::rerun-if-changed=build");
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {

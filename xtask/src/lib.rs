@@ -15,8 +15,3 @@ pub mod source;
 
 /// The `spec` folder of this workspace.
 pub const SPEC_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../spec");
-
-/// The generator of the crate's code, for the surface that it makes.
-#[path = "../../build/mod.rs"]
-#[allow(dead_code)]
-mod codegen;

@@ -30,7 +30,7 @@ static CLONE_IS_OURS: Mutex<()> = Mutex::new(());
 const CARGO: &str = r#"#!/usr/bin/env bash
 case "$*" in
   "xtask "*) shift; exec "$XTASK" --spec "$PWD/spec" "$@" ;;
-  "test -p huntress --test codegen") [ "${SNAPSHOTS:-}" != keep ] || exit 0 ;;
+  "test -p codegen --test codegen") [ "${SNAPSHOTS:-}" != keep ] || exit 0 ;;
   "test -p xtask --test drift --test drift_cli")
     if [ "${SNAPSHOTS:-}" != keep ] && [ "${INSTA_UPDATE:-}" = always ]; then
       echo accepted >>xtask/tests/snapshots/drift__corpus.snap
@@ -38,8 +38,7 @@ case "$*" in
     exit 0
     ;;
 esac
-exec "$REAL_CARGO" --config profile.dev.package.huntress.debug=0 \
-  --config profile.dev.package.huntress-simulator.debug=0 "$@"
+exec "$REAL_CARGO" --config profile.test.package.codegen.debug=0 "$@"
 "#;
 
 /// In the place of GitHub's own: one argument a line; there is one open pull request or none.
@@ -463,15 +462,18 @@ fn drift_becomes_one_pull_request_that_follows_the_vendor() {
     assert!(show("--format=%b").starts_with(headline));
     assert_eq!(
         host.git(&["diff", "--name-only", "main", &branch]),
-        "simulator/spec/openapi.json\n\
+        "codegen/tests/snapshots/codegen__types.snap\n\
+         simulator/spec/openapi.json\n\
          simulator/spec/swagger_doc.json\n\
          spec/fetched.json\n\
          spec/openapi.json\n\
          spec/swagger_doc.json\n\
-         tests/snapshots/codegen__types.snap\n\
          xtask/tests/snapshots/drift__corpus.snap"
     );
-    for file in ["spec/openapi.json", "tests/snapshots/codegen__types.snap"] {
+    for file in [
+        "spec/openapi.json",
+        "codegen/tests/snapshots/codegen__types.snap",
+    ] {
         let diff = host.git(&["diff", "main", &branch, "--", file]);
         assert!(diff.contains("battery"), "{file}: {diff}");
     }

@@ -7,7 +7,7 @@ use super::judge::{Judge, Made, Sdk};
 use super::rules::{self, Level};
 use super::surface::{self, Difference, Subject, type_names};
 use super::trace::Trace;
-use crate::codegen::surface::{Kind, Surface};
+use codegen::surface::{Kind, Surface};
 
 /// A draft with everything that was found of it.
 pub(super) struct Finding {

@@ -16,11 +16,10 @@ use super::findings::Finding;
 use super::rules::{self, Level, Rule};
 use super::spec::Spec;
 use super::trace::{self, Trace};
-use crate::codegen;
-use crate::codegen::surface::Surface;
 use crate::fetch;
 use crate::generate::overlay::Overlay;
 use crate::generate::{self, Generated};
+use codegen::surface::Surface;
 
 /// Marks an operation that changes nothing though it is no GET.
 const READS: &str = "x-huntress-reads";

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rules::Level;
-use crate::codegen::surface::{Argument, Field, Kind, Operation, Surface, Type, Used};
+use codegen::surface::{Argument, Field, Kind, Operation, Surface, Type, Used};
 
 /// Something users can name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
