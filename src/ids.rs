@@ -37,24 +37,28 @@ macro_rules! id_type {
 
         impl $name {
             /// The number.
+            #[inline]
             pub const fn get(self) -> i64 {
                 self.0
             }
         }
 
         impl ::std::convert::From<i64> for $name {
+            #[inline]
             fn from(id: i64) -> Self {
                 Self(id)
             }
         }
 
         impl ::std::convert::From<$name> for i64 {
+            #[inline]
             fn from(id: $name) -> Self {
                 id.0
             }
         }
 
         impl ::std::cmp::PartialEq<i64> for $name {
+            #[inline]
             fn eq(&self, number: &i64) -> bool {
                 self.0 == *number
             }
@@ -63,12 +67,14 @@ macro_rules! id_type {
         impl ::std::str::FromStr for $name {
             type Err = ::std::num::ParseIntError;
 
+            #[inline]
             fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
                 text.parse().map(Self)
             }
         }
 
         impl ::std::fmt::Display for $name {
+            #[inline]
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 self.0.fmt(f)
             }
@@ -81,6 +87,7 @@ macro_rules! id_type {
         }
 
         impl crate::fit::Fit for $name {
+            #[inline]
             fn fit(
                 value: &mut ::serde_json::Value,
                 odd: &mut crate::fit::Odd,

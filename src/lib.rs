@@ -31,10 +31,8 @@ mod timestamp;
 mod tls;
 mod visible;
 
-#[allow(clippy::all, clippy::pedantic, deprecated)]
-mod generated {
-    include!(concat!(env!("OUT_DIR"), "/generated.rs"));
-}
+#[allow(clippy::all, deprecated)]
+mod generated;
 
 pub use account::AccountClient;
 pub use api_contract::ApiContract;
@@ -59,6 +57,7 @@ pub mod __bench {
     use crate::types::Agent;
 
     /// How many agents a page holds, and how many values of them do not fit.
+    #[inline]
     pub fn agents(body: &[u8]) -> (usize, usize) {
         let page = envelope::page::<Agent>(body, "agents", Reading::of_the_api::<Agent>());
         let page = page.expect("a page");

@@ -109,12 +109,14 @@ macro_rules! open_enum {
             pub const KNOWN: &'static [&'static str] = &[$($value),*];
 
             /// Any value, to be sent on purpose: its variant where it is known.
+            #[inline]
             pub fn other(value: impl ::std::convert::AsRef<str>) -> Self {
                 let value = value.as_ref();
                 Self::known(value).unwrap_or_else(|| Self::Other(crate::OtherValue::new(value)))
             }
 
             /// The value as it stands in JSON.
+            #[inline]
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $value,)*
@@ -122,6 +124,7 @@ macro_rules! open_enum {
                 }
             }
 
+            #[inline]
             fn known(value: &str) -> ::std::option::Option<Self> {
                 match value {
                     $($value => Some(Self::$variant),)*
@@ -131,6 +134,7 @@ macro_rules! open_enum {
         }
 
         impl ::std::fmt::Display for $name {
+            #[inline]
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.pad(self.as_str())
             }
@@ -139,6 +143,7 @@ macro_rules! open_enum {
         impl ::std::str::FromStr for $name {
             type Err = crate::UnknownValue;
 
+            #[inline]
             fn from_str(value: &str) -> ::std::result::Result<Self, crate::UnknownValue> {
                 Self::known(value)
                     .ok_or_else(|| crate::UnknownValue::new(value, stringify!($name), Self::KNOWN))
@@ -148,6 +153,7 @@ macro_rules! open_enum {
         impl ::std::convert::TryFrom<&str> for $name {
             type Error = crate::UnknownValue;
 
+            #[inline]
             fn try_from(value: &str) -> ::std::result::Result<Self, crate::UnknownValue> {
                 value.parse()
             }
@@ -156,6 +162,7 @@ macro_rules! open_enum {
         impl ::std::convert::TryFrom<::std::string::String> for $name {
             type Error = crate::UnknownValue;
 
+            #[inline]
             fn try_from(value: ::std::string::String) -> ::std::result::Result<Self, crate::UnknownValue> {
                 value.parse()
             }
@@ -164,6 +171,7 @@ macro_rules! open_enum {
         impl ::std::convert::TryFrom<&::std::string::String> for $name {
             type Error = crate::UnknownValue;
 
+            #[inline]
             fn try_from(value: &::std::string::String) -> ::std::result::Result<Self, crate::UnknownValue> {
                 value.parse()
             }
@@ -181,6 +189,7 @@ macro_rules! open_enum {
                 impl ::serde::de::Visitor<'_> for Text {
                     type Value = $name;
 
+                    #[inline]
                     fn expecting(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                         f.write_str("text")
                     }
@@ -194,6 +203,7 @@ macro_rules! open_enum {
         }
 
         impl crate::fit::Fit for $name {
+            #[inline]
             fn fit(
                 value: &mut ::serde_json::Value,
                 odd: &mut crate::fit::Odd,

@@ -69,6 +69,7 @@ macro_rules! call_options {
         impl $name {
             /// How long one attempt may take, body included; as the client has it where not
             /// set (60 seconds by default).
+            #[inline]
             pub fn timeout(mut self, timeout: ::std::time::Duration) -> Self {
                 self.call.options.timeout = Some(timeout);
                 self
@@ -76,12 +77,14 @@ macro_rules! call_options {
 
             /// How long the call may take with all its attempts and waits, those for the
             /// quota included; as the client has it where not set (no limit by default).
+            #[inline]
             pub fn deadline(mut self, deadline: ::std::time::Duration) -> Self {
                 self.call.options.deadline = Some(deadline);
                 self
             }
 
             /// When and how often it is sent again; as the client has it where not set.
+            #[inline]
             pub fn retry(mut self, policy: crate::RetryPolicy) -> Self {
                 self.call.options.retry = Some(policy);
                 self
@@ -89,6 +92,7 @@ macro_rules! call_options {
 
             /// One more header, which replaces one of the same name. Those of the client
             /// (`Authorization`, `Host`, …) are refused.
+            #[inline]
             pub fn header(
                 mut self,
                 name: impl ::std::convert::AsRef<str>,
@@ -103,6 +107,7 @@ macro_rules! call_options {
 
             /// One more query parameter, which this release may not know; the API ignores
             /// those that it does not know. One that has a setter is refused.
+            #[inline]
             pub fn query(
                 mut self,
                 name: impl ::std::convert::Into<::std::string::String>,
@@ -128,6 +133,7 @@ macro_rules! write_options {
             /// Only for a write that does no harm when it is done twice; see
             /// [`RetryPolicy`](crate::RetryPolicy). A 409 or 404 may then be the doing of
             /// its own first attempt: [`Error::outcome`](crate::Error::outcome) says so.
+            #[inline]
             pub fn retry_writes(mut self) -> Self {
                 self.call.options.retry_writes = true;
                 self
@@ -150,6 +156,7 @@ macro_rules! sends_one {
             /// # Errors
             ///
             /// See [`Error`](crate::Error) for what can go wrong and how to tell it apart.
+            #[inline]
             pub async fn send(self) -> ::std::result::Result<$returns, crate::Error> {
                 Ok(self.send_with_response().await?.into_value())
             }
@@ -159,6 +166,7 @@ macro_rules! sends_one {
             /// # Errors
             ///
             /// As [`send`](Self::send).
+            #[inline]
             pub async fn send_with_response(
                 self,
             ) -> ::std::result::Result<crate::Response<$returns>, crate::Error> {
@@ -203,6 +211,7 @@ macro_rules! sends_page {
             /// See [`Error`](crate::Error) for what can go wrong and how to tell it apart. A
             /// page that says that more follows, and not how, is an error, too;
             /// [`pages`](Self::pages) gives its items first.
+            #[inline]
             pub async fn send(self) -> ::std::result::Result<crate::Page<$item>, crate::Error> {
                 Ok(self.send_with_response().await?.into_value())
             }
@@ -212,6 +221,7 @@ macro_rules! sends_page {
             /// # Errors
             ///
             /// As [`send`](Self::send).
+            #[inline]
             pub async fn send_with_response(
                 self,
             ) -> ::std::result::Result<crate::Response<crate::Page<$item>>, crate::Error> {
@@ -234,6 +244,7 @@ macro_rules! sends_page {
             }
 
             #[doc = concat!("All items, page after page", $size, ".")]
+            #[inline]
             pub fn stream(self) -> crate::Items<$item> {
                 crate::Items::new(self, crate::envelope::Reading::of_the_api::<$item>())
             }
@@ -245,6 +256,7 @@ macro_rules! sends_page {
             }
 
             #[doc = concat!("All pages", $size, ".")]
+            #[inline]
             pub fn pages(self) -> crate::Pages<$item> {
                 crate::Pages::new(self, crate::envelope::Reading::of_the_api::<$item>())
             }
@@ -252,6 +264,7 @@ macro_rules! sends_page {
             /// Begins with the page of this token, as
             /// [`Pages::resume_token`](crate::Pages::resume_token) tells it.
             /// An empty one is refused: no page has it.
+            #[inline]
             pub fn start_at(
                 mut self,
                 token: impl ::std::convert::Into<::std::string::String>,
@@ -280,6 +293,7 @@ macro_rules! awaits {
                 ::std::boxed::Box<dyn ::std::future::Future<Output = Self::Output> + Send>,
             >;
 
+            #[inline]
             fn into_future(self) -> Self::IntoFuture {
                 ::std::boxed::Box::pin(self.send())
             }

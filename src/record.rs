@@ -56,6 +56,7 @@ macro_rules! record {
                         impl ::serde::de::Visitor<'_> for Name {
                             type Value = Key;
 
+                            #[inline]
                             fn expecting(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                                 f.write_str("a key")
                             }
@@ -72,6 +73,7 @@ macro_rules! record {
                 impl<'de> ::serde::de::Visitor<'de> for Record {
                     type Value = $name;
 
+                    #[inline]
                     fn expecting(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                         f.write_str("an object")
                     }
@@ -102,6 +104,7 @@ macro_rules! record {
 
         impl crate::fit::Fit for $name {
             #[allow(unused_mut, unused_variables)]
+            #[inline]
             fn fit(
                 value: &mut ::serde_json::Value,
                 odd: &mut crate::fit::Odd,

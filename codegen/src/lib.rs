@@ -4,6 +4,7 @@
 //! 2. [`view`] — the document as progenitor should see it
 //! 3. [`bindings`] — progenitor
 //! 4. one pass over its output: [`enums`], [`structs`], [`bodies`], [`operations`]
+//! 5. [`inline`], so that users compile what they call
 //!
 //! [`surface`] says what of it users of the crate see, for the snapshots and for drift.
 //!
@@ -12,6 +13,7 @@
 pub mod bindings;
 pub mod bodies;
 pub mod enums;
+pub mod inline;
 pub mod model;
 pub mod operations;
 pub mod structs;
@@ -211,8 +213,9 @@ impl Code<'_> {
 
             impl AccountOperations for crate::AccountClient {}
         };
-        let file = syn::parse2(file)
+        let mut file = syn::parse2(file)
             .map_err(|error| format!("the generated code does not parse: {error}"))?;
+        inline::inline(&mut file);
         let code = prettyplease::unparse(&file);
         Ok(format!(
             "// Generated from the vendor's document. Changes get lost.\n\n{code}"
