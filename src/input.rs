@@ -181,12 +181,6 @@ fn range(minimum: i64, maximum: i64) -> String {
     }
 }
 
-/// A list as the one value of its parameter; nothing for an empty one.
-pub(crate) fn comma_separated<T: Display>(values: Option<Vec<T>>) -> Option<String> {
-    let values: Vec<String> = values?.iter().map(ToString::to_string).collect();
-    (!values.is_empty()).then(|| values.join(","))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,14 +247,5 @@ mod tests {
         let both = "only one of `a`, `b` can be set, but `a`, `b` are";
         assert_eq!(one(true, true, false), both);
         assert_eq!(one(true, true, true), both);
-    }
-
-    #[test]
-    fn lists_are_joined_by_commas() {
-        assert_eq!(
-            comma_separated(Some(vec!["a b", "c"])).as_deref(),
-            Some("a b,c")
-        );
-        assert_eq!(comma_separated(Some(Vec::<String>::new())), None);
     }
 }

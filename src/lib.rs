@@ -29,6 +29,7 @@ mod retry_after;
 mod server_message;
 mod timestamp;
 mod tls;
+mod url;
 mod visible;
 
 #[allow(clippy::all, deprecated)]

@@ -55,7 +55,7 @@ pub enum PageToken {
 }
 
 /// A path or query parameter.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Parameter {
     /// As it stands in the URL: `types[]`.
     pub name: String,

@@ -85,7 +85,7 @@ impl<'a> Operation<'a> {
         Ok(Self {
             returns: returned(send, &facts.envelope)?,
             url: scoped_url(url, facts)?,
-            request: our_request(request, facts)?,
+            request: our_request(request, &fields)?,
             facts,
             name,
             fields,
@@ -455,23 +455,22 @@ fn path_argument(argument: Expr) -> Expr {
     match argument {
         Expr::Call(call) if compact(&call.func) == "encode_path" => {
             let arguments = call.args;
-            syn::parse_quote!(progenitor_client::encode_path(#arguments))
+            syn::parse_quote!(crate::url::segment(#arguments))
         }
         other => other,
     }
 }
 
-/// progenitor's chain without its version header and with our client; comma-separated
-/// lists are joined.
-fn our_request(request: &Expr, facts: &model::Operation) -> Result<Expr, String> {
+/// progenitor's chain without its version header, with our client and our query.
+fn our_request(request: &Expr, fields: &[Field]) -> Result<Expr, String> {
     let chain = match request {
         Expr::Try(inner) => &*inner.expr,
         other => other,
     };
-    rebuild(chain, facts)
+    rebuild(chain, fields)
 }
 
-fn rebuild(expression: &Expr, facts: &model::Operation) -> Result<Expr, String> {
+fn rebuild(expression: &Expr, fields: &[Field]) -> Result<Expr, String> {
     let Expr::MethodCall(call) = expression else {
         if compact(expression) == "client.client" {
             return Ok(syn::parse_quote!(client.http()));
@@ -482,23 +481,18 @@ fn rebuild(expression: &Expr, facts: &model::Operation) -> Result<Expr, String> 
         ));
     };
     let mut call = call.clone();
-    let receiver = rebuild(&call.receiver, facts)?;
+    let receiver = rebuild(&call.receiver, fields)?;
     if call.method == "headers" {
         return Ok(receiver);
     }
     if call.method == "query" {
-        let comma = facts.parameters.iter().find(|parameter| {
-            parameter.comma_separated
-                && compact(&call.args).contains(&format!("new({:?},", parameter.name))
-        });
-        if let Some(parameter) = comma {
-            let key = &parameter.name;
-            let name = ident(key);
-            call.args = syn::parse_quote!(&progenitor_client::QueryParam::new(
-                #key,
-                &crate::input::comma_separated(#name)
-            ));
-        }
+        let arguments = compact(&call.args);
+        let is_asked =
+            |field: &&Field| arguments.contains(&format!("new({:?},", field.parameter.name));
+        let field = fields.iter().find(is_asked);
+        let field = field.ok_or_else(|| format!("its query {arguments} is of no parameter"))?;
+        let (key, values) = (&field.parameter.name, field.query_values());
+        call.args = syn::parse_quote!(&crate::url::pairs(#key, #values));
     }
     *call.receiver = receiver;
     Ok(Expr::MethodCall(call))
@@ -584,6 +578,24 @@ fn check(field: &Field) -> Option<TokenStream> {
 }
 
 impl Field<'_> {
+    /// The values that it has in the query, each to be displayed.
+    fn query_values(&self) -> TokenStream {
+        let name = &self.inner;
+        let list = argument("Vec", &self.ty).is_some();
+        match (
+            list,
+            self.parameter.comma_separated,
+            self.parameter.required,
+        ) {
+            (_, true, true) => quote!(&crate::url::comma_separated(Some(#name))),
+            (_, true, false) => quote!(&crate::url::comma_separated(#name)),
+            (true, _, true) => quote!(&#name),
+            (true, _, false) => quote!(#name.iter().flatten()),
+            (false, _, true) => quote!([&#name]),
+            (false, _, false) => quote!(&#name),
+        }
+    }
+
     /// What a caller calls it.
     fn key(&self) -> &str {
         match &self.parameter.setter {
@@ -635,7 +647,7 @@ mod tests {
         let scoped = compact(&scoped_url(&url, &facts(true)).unwrap());
         assert_eq!(
             scoped,
-            r#"format!("{}/things/{}",client.scope_url(call.account_id),progenitor_client::encode_path(&id.to_string()))"#
+            r#"format!("{}/things/{}",client.scope_url(call.account_id),crate::url::segment(&id.to_string()))"#
         );
         let plain = compact(&scoped_url(&url, &facts(false)).unwrap());
         assert!(
@@ -645,19 +657,46 @@ mod tests {
     }
 
     #[test]
-    fn the_version_header_goes_and_comma_separated_lists_are_joined() {
+    fn the_version_header_goes_and_each_parameter_is_written_by_its_kind() {
+        let facts = facts(false);
+        let field = |ty: Type, required: bool, comma_separated: bool| {
+            let parameter = Parameter {
+                required,
+                comma_separated,
+                ..facts.parameters[0].clone()
+            };
+            let parameter = Box::leak(Box::new(parameter));
+            Field {
+                name: ident("kinds"),
+                inner: ident("kinds_"),
+                ty,
+                parameter,
+            }
+        };
         let request = syn::parse_quote!(
             client
                 .client
                 .get(url)
-                .query(&progenitor_client::QueryParam::new("kinds", &kinds))
+                .query(&progenitor_client::QueryParam::new("kinds", &kinds_))
                 .headers(header_map)
                 .build()?
         );
-        let ours = compact(&our_request(&request, &facts(false)).unwrap());
-        assert_eq!(
-            ours,
-            r#"client.http().get(url).query(&progenitor_client::QueryParam::new("kinds",&crate::input::comma_separated(kinds))).build()"#
-        );
+        let (one, list): (Type, Type) = (syn::parse_quote!(Kind), syn::parse_quote!(Vec<Kind>));
+        for (field, values) in [
+            (field(one.clone(), false, false), "&kinds_"),
+            (field(one, true, false), "[&kinds_]"),
+            (field(list.clone(), false, false), "kinds_.iter().flatten()"),
+            (field(list.clone(), true, false), "&kinds_"),
+            (
+                field(list, false, true),
+                "&crate::url::comma_separated(kinds_)",
+            ),
+        ] {
+            let ours = compact(&our_request(&request, &[field]).unwrap());
+            let query = format!(r#"query(&crate::url::pairs("kinds",{values}))"#);
+            assert_eq!(ours, format!("client.http().get(url).{query}.build()"));
+        }
+        let error = our_request(&request, &[]).err();
+        assert!(error.is_some_and(|error| error.contains("is of no parameter")));
     }
 }

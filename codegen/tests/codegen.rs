@@ -87,5 +87,5 @@ fn an_overlay_can_name_a_setter() {
     let code = codegen::generate(&document, &model).unwrap();
     let code = code.render().unwrap();
     assert!(code.contains("pub fn agent_timeout<V>(mut self, value: V)"));
-    assert!(code.contains(r#"QueryParam::new("timeout", &timeout)"#));
+    assert!(code.contains(r#"crate::url::pairs("timeout", &timeout)"#));
 }
