@@ -1,4 +1,6 @@
 //! `spec/openapi.json` to `$OUT_DIR/generated.rs`; the steps are in `codegen/`.
+//!
+//! A release has neither: `cargo xtask release-tree` puts the generated code in their place.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -2,8 +2,8 @@
 //!
 //! [`fetch`] takes the vendor's documents and keeps their [`contract`];
 //! [`generate`] turns the contract and our overlays into the OpenAPI document
-//! that `build.rs` and the simulator read; [`drift`] says what a new document changes.
-//! `main.rs` is the command line.
+//! that `build.rs` and the simulator read; [`drift`] says what a new document changes;
+//! [`release_tree`] makes what is published. `main.rs` is the command line.
 
 pub mod contract;
 pub mod drift;
@@ -11,7 +11,11 @@ pub mod fetch;
 pub mod fetched;
 pub mod generate;
 pub mod json;
+pub mod release_tree;
 pub mod source;
+
+/// The folder of this workspace.
+pub const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The `spec` folder of this workspace.
 pub const SPEC_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../spec");

@@ -1,11 +1,11 @@
 //! `cargo xtask`: fetch the vendor's document, generate `spec/openapi.json`, judge drift.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::drift::{report::Format, rules::Level};
-use xtask::{drift, fetch, fetched, generate, source::Source};
+use xtask::{drift, fetch, fetched, generate, release_tree, source::Source};
 
 /// Maintenance verbs of the huntress workspace.
 #[derive(Parser)]
@@ -45,6 +45,12 @@ enum Verb {
         /// or something still wants a name or a sentence.
         #[arg(long)]
         check: bool,
+    },
+    /// Writes what is published: the crates with the generated code in them, as a file.
+    ReleaseTree {
+        /// A folder that is empty or not there yet.
+        #[arg(value_name = "DIR")]
+        target: PathBuf,
     },
     /// Says what has changed in the vendor's document and what it means.
     ///
@@ -98,6 +104,7 @@ fn main() -> ExitCode {
             seconds(timeout),
         ),
         Verb::Generate { check } => generate::run(&arguments.spec, check),
+        Verb::ReleaseTree { target } => release_tree::run(Path::new(xtask::WORKSPACE), &target),
         Verb::Drift {
             from,
             webhooks_from,
