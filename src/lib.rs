@@ -1,4 +1,4 @@
-#![doc = include_str!("../README.md")]
+#![doc = include_str!("lib.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod account;
@@ -65,3 +65,8 @@ pub mod __bench {
         (page.page.items.len(), page.odd.len())
     }
 }
+
+/// The examples of the repository's front page are tests, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
