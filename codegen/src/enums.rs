@@ -1,6 +1,8 @@
 //! Open enums: progenitor's closed ones are replaced by `open_enum!` (`src/open_enum.rs`),
 //! which decodes a value it does not know as `Other` and parses strictly.
 
+use std::collections::BTreeMap;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Ident, ItemEnum, LitStr, Meta};
@@ -12,11 +14,13 @@ pub struct OpenEnum {
     pub name: Ident,
     pub doc: String,
     pub variants: Vec<(Ident, String)>,
+    /// What the values mean, where we know it.
+    docs: BTreeMap<String, String>,
 }
 
 impl OpenEnum {
     /// Reads progenitor's enum.
-    pub fn read(item: &ItemEnum, doc: &str) -> Self {
+    pub fn read(item: &ItemEnum, doc: &str, docs: &BTreeMap<String, String>) -> Self {
         let variants = item.variants.iter().map(|variant| {
             let value = renamed(&variant.attrs).unwrap_or_else(|| variant.ident.to_string());
             // `Other` is the variant for what is not known.
@@ -31,6 +35,7 @@ impl OpenEnum {
             name: item.ident.clone(),
             doc: doc.to_owned(),
             variants: variants.collect(),
+            docs: docs.clone(),
         }
     }
 
@@ -38,7 +43,10 @@ impl OpenEnum {
     pub fn emit(&self) -> TokenStream {
         let Self { name, doc, .. } = self;
         let variants = self.variants.iter().map(|(variant, value)| {
-            let doc = format!("`{value}`");
+            let doc = match self.docs.get(value) {
+                Some(meaning) => format!("{meaning} In JSON: `{value}`."),
+                None => format!("In JSON: `{value}`."),
+            };
             quote!(#[doc = #doc] #variant = #value)
         });
         quote! {
@@ -83,7 +91,8 @@ mod tests {
         let item: ItemEnum = parse_quote! {
             pub enum E { #[serde(rename = "a-b")] AB, Plain, #[serde(rename = "other")] Other }
         };
-        let read = OpenEnum::read(&item, "An E.");
+        let docs = BTreeMap::from([("a-b".to_owned(), "From a to b.".to_owned())]);
+        let read = OpenEnum::read(&item, "An E.", &docs);
         let variants: Vec<_> = read
             .variants
             .iter()
@@ -97,5 +106,9 @@ mod tests {
                 ("OtherValue".to_owned(), "other")
             ]
         );
+        let code = read.emit().to_string();
+        for doc in ["From a to b. In JSON: `a-b`.", "\"In JSON: `other`.\""] {
+            assert!(code.contains(doc), "{code}");
+        }
     }
 }

@@ -4,7 +4,8 @@
 //! 2. [`view`] — the document as progenitor should see it
 //! 3. [`bindings`] — progenitor
 //! 4. one pass over its output: [`enums`], [`structs`], [`bodies`], [`operations`]
-//! 5. [`inline`], so that users compile what they call
+//! 5. [`links`] — what the docs name becomes a link
+//! 6. [`inline`], so that users compile what they call
 //!
 //! [`surface`] says what of it users of the crate see, for the snapshots and for drift.
 //!
@@ -14,6 +15,7 @@ pub mod bindings;
 pub mod bodies;
 pub mod enums;
 pub mod inline;
+pub mod links;
 pub mod model;
 pub mod operations;
 pub mod structs;
@@ -32,6 +34,7 @@ use structs::Struct;
 /// Everything that is generated, before it becomes text.
 pub struct Code<'a> {
     pub contract: &'a Contract,
+    tags: &'a [String],
     pub operations: Vec<Operation<'a>>,
     pub structs: Vec<Struct>,
     pub enums: Vec<OpenEnum>,
@@ -52,6 +55,7 @@ pub fn generate<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Co
     let raw = bindings::generate(&view::view(document, model))?;
     let mut code = Code {
         contract: &model.contract,
+        tags: &model.tags,
         operations: operations::read(&raw, model)?,
         structs: Vec::new(),
         enums: Vec::new(),
@@ -75,8 +79,9 @@ pub fn generate<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Co
                 code.ids
                     .push((item.ident.clone(), schema.description.clone()));
             }
-            (Item::Enum(item), Kind::Enum) => {
-                code.enums.push(OpenEnum::read(item, &schema.description));
+            (Item::Enum(item), Kind::Enum(docs)) => {
+                code.enums
+                    .push(OpenEnum::read(item, &schema.description, docs));
             }
             (Item::Enum(item), Kind::Union) => code.unions.push(union(item, &schema.description)),
             _ => {
@@ -123,15 +128,26 @@ impl Code<'_> {
         let sent: Vec<&Struct> = self.structs.iter().filter(|ty| ty.sent).collect();
         let bodies = sent.iter().map(|ty| bodies::emit(ty, &sent));
         let calls = self.operations.iter().map(Operation::emit);
-        let client = self.operations.iter().map(Operation::emit_client_method);
-        let account = self
-            .operations
-            .iter()
-            .filter_map(Operation::emit_account_method);
-        let shared = self
-            .operations
-            .iter()
-            .filter_map(Operation::emit_shared_method);
+        let groups = self.tags.iter().map(|tag| {
+            let of_group = |operation: &&Operation| operation.facts.tag == *tag;
+            let of_group = self.operations.iter().filter(of_group);
+            let client = of_group.clone().map(Operation::emit_client_method);
+            let account: Vec<_> = of_group
+                .filter_map(Operation::emit_account_method)
+                .collect();
+            let heading = match tag.as_str() {
+                "" => "# Others".to_owned(),
+                tag => format!("# {tag}"),
+            };
+            let account = (!account.is_empty())
+                .then(|| quote!(#[doc = #heading] impl crate::AccountClient { #(#account)* }));
+            quote!(#[doc = #heading] impl crate::Client { #(#client)* } #account)
+        });
+        let in_order = self.tags.iter().flat_map(|tag| {
+            let operations = self.operations.iter();
+            operations.filter(move |operation| operation.facts.tag == *tag)
+        });
+        let shared = in_order.filter_map(Operation::emit_shared_method);
         let Contract {
             captured,
             taken_over,
@@ -183,11 +199,7 @@ impl Code<'_> {
                 #(#calls)*
             }
 
-            /// Every operation of the API.
-            impl crate::Client { #(#client)* }
-
-            /// The operations that can be called for one managed account.
-            impl crate::AccountClient { #(#account)* }
+            #(#groups)*
 
             /// The operations that an own account and a managed one have in common.
             ///
@@ -215,6 +227,7 @@ impl Code<'_> {
         };
         let mut file = syn::parse2(file)
             .map_err(|error| format!("the generated code does not parse: {error}"))?;
+        links::link(&mut file);
         inline::inline(&mut file);
         let code = prettyplease::unparse(&file);
         Ok(format!(

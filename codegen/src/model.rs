@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::value::Index;
 use serde_json::{Map, Value};
 
 /// The document's operations and components, as plain facts.
 #[derive(Debug, Default)]
 pub struct Model {
+    /// What operations are grouped under, in the order of the paths.
+    pub tags: Vec<String>,
     /// By operation id.
     pub operations: BTreeMap<String, Operation>,
     /// By component name; envelopes and their parts are left out.
@@ -32,6 +35,8 @@ pub struct Operation {
     pub path: String,
     pub summary: String,
     pub description: String,
+    /// What the document groups it under; empty where it does not.
+    pub tag: String,
     pub deprecated: bool,
     /// Whether a managed account can be asked for it: the mirror exists.
     pub account_scope: bool,
@@ -111,7 +116,8 @@ pub struct Schema {
 #[derive(Debug)]
 pub enum Kind {
     Object(Vec<Property>),
-    Enum,
+    /// What its values mean, where we know it.
+    Enum(BTreeMap<String, String>),
     Union,
     /// An integer that is the id of something.
     Id,
@@ -175,6 +181,9 @@ impl Model {
                 reachable(&operation["responses"], document, &mut received);
                 let operation = Operation::read(document, path, method, operation)
                     .map_err(|problem| format!("{} {path}: {problem}", method.to_uppercase()))?;
+                if !model.tags.contains(&operation.tag) {
+                    model.tags.push(operation.tag.clone());
+                }
                 model.operations.insert(operation.id.clone(), operation);
             }
         }
@@ -215,6 +224,7 @@ impl Operation {
             path: path.to_owned(),
             summary: text(operation, "summary"),
             description: text(operation, "description"),
+            tag: text(&operation["tags"], 0),
             deprecated: operation["deprecated"] == true,
             account_scope: operation["x-huntress-account-scope"] == true,
             reads: method == "get" || operation["x-huntress-reads"] == true,
@@ -294,7 +304,10 @@ impl Kind {
             return Self::Id;
         }
         if schema.get("enum").is_some() {
-            return Self::Enum;
+            let docs = entries(&schema["x-huntress-value-docs"]);
+            let docs =
+                docs.filter_map(|(value, doc)| Some((value.clone(), doc.as_str()?.to_owned())));
+            return Self::Enum(docs.collect());
         }
         if schema.get("oneOf").is_some() {
             return Self::Union;
@@ -328,7 +341,7 @@ fn texts(node: &Value) -> Option<Vec<String>> {
     Some(texts.map(str::to_owned).collect())
 }
 
-fn text(node: &Value, key: &str) -> String {
+fn text(node: &Value, key: impl Index) -> String {
     node[key].as_str().unwrap_or_default().to_owned()
 }
 

@@ -309,7 +309,7 @@ impl<'a> Operation<'a> {
 
     fn deprecated(&self) -> Option<TokenStream> {
         self.facts.deprecated.then(
-            || quote!(#[deprecated = "no longer in the vendor's document; it may stop to answer"]),
+            || quote!(#[deprecated = "no longer in the vendor's document; the server may cease to answer it"]),
         )
     }
 
@@ -617,6 +617,7 @@ mod tests {
             path: "/v1/things/{id}".to_owned(),
             summary: String::new(),
             description: String::new(),
+            tag: String::new(),
             deprecated: false,
             account_scope,
             reads: true,

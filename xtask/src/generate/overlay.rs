@@ -18,7 +18,8 @@
 //!   inline schemas. An `x-huntress-name` there names an operation, a component, an
 //!   enum or an inline object. A property that is gone is an error.
 //! - `docs`: the finished document, every schema a named component. Such an update
-//!   may only add words to what exists; a property that is gone is an error too.
+//!   may only add words to what exists, and meanings to the values of an enum
+//!   (`x-huntress-value-docs`); a property or value that is gone is an error too.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,6 +34,8 @@ use crate::json;
 
 /// What the finished document may be given by a `docs` overlay.
 const WORDS: [&str; 3] = ["description", "summary", "title"];
+/// On an enum, by a `docs` overlay: what its values mean, by value.
+const VALUE_DOCS: &str = "x-huntress-value-docs";
 
 /// One overlay file.
 #[derive(Debug, Deserialize)]
@@ -317,7 +320,9 @@ fn only_words(
     let mut kept = serde_json::Map::new();
     for (key, mut value) in std::mem::take(update) {
         let inner = format!("{pointer}/{}", json::escape(&key));
-        if !(WORDS.contains(&key.as_str()) && value.is_string()) {
+        if key == VALUE_DOCS {
+            only_values(&node["enum"], &mut value, &inner, missing)?;
+        } else if !(WORDS.contains(&key.as_str()) && value.is_string()) {
             match node.get(&key) {
                 Some(existing) => only_words(existing, &mut value, &inner, missing)?,
                 None => {
@@ -329,6 +334,32 @@ fn only_words(
         kept.insert(key, value);
     }
     *update = kept;
+    Ok(())
+}
+
+/// The same of the meanings of values: takes out those of values that the enum does not have.
+fn only_values(
+    values: &Value,
+    update: &mut Value,
+    pointer: &str,
+    missing: &mut Vec<String>,
+) -> Result<()> {
+    let docs = update.as_object_mut();
+    let Some(docs) = docs.filter(|docs| docs.values().all(Value::is_string)) else {
+        bail!("{pointer}: the meanings of values are texts");
+    };
+    let known = |value: &str| {
+        values
+            .as_array()
+            .is_some_and(|all| all.iter().any(|v| v == value))
+    };
+    docs.retain(|value, _| {
+        let known = known(value);
+        if !known {
+            missing.push(format!("{pointer}/{}", json::escape(value)));
+        }
+        known
+    });
     Ok(())
 }
 
@@ -462,5 +493,22 @@ mod tests {
             document,
             json!({"A": {"properties": {"id": {"description": "An id."}}}})
         );
+    }
+
+    #[test]
+    fn a_value_that_is_gone_makes_its_meaning_stale() {
+        let overlay = overlay(
+            "docs",
+            "  - {target: $.A, description: why, update: {x-huntress-value-docs: {a: An a., b/c: Gone.}}}\n",
+        );
+        let (document, stale) = applied(json!({"A": {"enum": ["a", "z"]}}), &overlay);
+        assert_eq!(
+            stale,
+            [
+                "overlay test.yaml, target $.A: /A/x-huntress-value-docs/b~1c does not exist; the overlay has something for it"
+            ]
+        );
+        let docs = json!({"enum": ["a", "z"], "x-huntress-value-docs": {"a": "An a."}});
+        assert_eq!(document, json!({"A": docs}));
     }
 }
