@@ -1,7 +1,6 @@
 //! The scope of one managed account.
 
 use crate::Client;
-use crate::request::Request;
 use crate::types::AccountId;
 
 /// The same calls, for one account that a reseller manages.
@@ -21,11 +20,18 @@ pub struct AccountClient {
     account_id: AccountId,
 }
 
-impl AccountClient {
-    pub(crate) fn new(client: Client, account_id: AccountId) -> Self {
-        Self { client, account_id }
+impl Client {
+    /// The same calls for one account that a reseller manages. They count against this
+    /// client's quota.
+    pub fn for_account(&self, account_id: impl Into<AccountId>) -> AccountClient {
+        AccountClient {
+            client: self.clone(),
+            account_id: account_id.into(),
+        }
     }
+}
 
+impl AccountClient {
     /// The account.
     pub fn account_id(&self) -> AccountId {
         self.account_id
@@ -34,12 +40,6 @@ impl AccountClient {
     /// The client without the scope.
     pub fn client(&self) -> &Client {
         &self.client
-    }
-
-    /// A call of an operation that this release has no method for: `path` begins with
-    /// `/v1/` and is asked for below `/v1/accounts/{account_id}/`; see [`Request`].
-    pub fn request(&self, method: http::Method, path: impl Into<String>) -> Request {
-        Request::new(&self.client, Some(self.account_id.get()), method, path)
     }
 }
 

@@ -15,7 +15,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::client::{Client, require_runtime};
 use crate::envelope::{self, Envelope, Next, OpenPage, Problem, Reading};
-use crate::error::{Error, Kind, Outcome};
+use crate::error::{Error, Incomplete, Kind, Outcome};
 use crate::input::Problems;
 use crate::odd::OddParts;
 use crate::operation::Operation;
@@ -81,7 +81,7 @@ impl Call {
             .with_retries(self.options.retry_writes);
         match self.problems.clone().into_result() {
             Ok(()) => Ok(operation),
-            Err(problem) => Err(operation.refuse(problem)),
+            Err(problem) => Err(Error::refused(operation, problem)),
         }
     }
 
@@ -93,7 +93,7 @@ impl Call {
     ) -> Result<Ready, Error> {
         let mut request = match request {
             Ok(request) => request,
-            Err(error) => return Err(Error::transport(error).of(operation)),
+            Err(error) => return Err(Error::transport(error, None).of(operation)),
         };
         let Self {
             client, options, ..
@@ -101,7 +101,7 @@ impl Call {
         let own = |name: &str| request.url().query_pairs().any(|(own, _)| own == name);
         if let Some((name, _)) = options.query.iter().find(|(name, _)| own(name)) {
             let problem = format!("the parameter `{name}` is set by the call itself");
-            return Err(operation.refuse(problem));
+            return Err(Error::refused(operation, problem));
         }
         if !options.query.is_empty() {
             let mut pairs = request.url_mut().query_pairs_mut();
@@ -111,7 +111,7 @@ impl Call {
         let length = request.url().as_str().len();
         if length > LONGEST_URL {
             let problem = format!("its URL has {length} bytes; at most {LONGEST_URL} can be sent");
-            return Err(operation.refuse(problem));
+            return Err(Error::refused(operation, problem));
         }
         let operation = operation.at(request.url().path());
         *request.timeout_mut() = options.timeout;
@@ -208,8 +208,7 @@ impl Ready {
         let deadline = options.deadline.or(inner.deadline);
         let deadline = deadline.and_then(|d| Instant::now().checked_add(d));
         let policy = options.retry.as_ref().unwrap_or(&inner.retry);
-        let mut attempts = 0;
-        let mut failures = 0;
+        let (mut attempts, mut failures) = (0, 0);
         let mut first_sent = None;
         let mut earlier = Outcome::NotSent;
         let mut last: Option<Error> = None;
@@ -222,50 +221,34 @@ impl Ready {
             let permit = before(deadline, inner.limiter.acquire(operation.lane(), turn)).await;
             let Some(permit) = permit else {
                 // The last thing that really happened says more than that time ran out.
-                let unsent = || Error::new(Kind::Deadline { sent: false }).of(operation);
-                return Err(last.unwrap_or_else(unsent));
+                let in_queue = || Error::new(Kind::DeadlineInQueue).of(operation);
+                return Err(last.unwrap_or_else(in_queue));
             };
             attempts += 1;
             let first_sent = *first_sent.get_or_insert_with(Instant::now);
             let request = request.try_clone().expect("a body in memory");
-            let span = attempt_span(attempts);
-            let mut answered = None;
-            let attempt = client
-                .attempt(request, permit, &mut answered)
-                .instrument(span.clone());
-            let ended = before(deadline, attempt).await;
-            let error = match ended {
-                Some(Ok((status, headers, body))) => {
+            let attempt = client.attempt(request, permit, deadline);
+            let error = match attempt.instrument(attempt_span(attempts)).await {
+                Ok(answer) => {
                     inner.budget.earn();
-                    tracing::debug!(status = status.as_u16(), attempts, "succeeded");
-                    return Ok(Received {
-                        client,
-                        operation,
-                        attempts,
-                        status,
-                        headers,
-                        body,
-                    });
+                    let received = Received::new(client, operation, attempts, answer);
+                    return Ok(received);
                 }
-                Some(Err(error)) => error,
-                None => Error::new(Kind::Deadline { sent: true }).answered(answered),
+                Err(error) => error.of(operation.clone()).after(attempts, earlier),
             };
-            let error = error.of(operation.clone()).after(attempts, earlier);
             earlier = earlier.max(error.last_outcome());
-            let pause = error.failure().and_then(|failure| {
-                let refused = failure.is_refused();
-                failures += u32::from(!refused);
-                let attempt = Attempt {
-                    access: operation.access(),
-                    failure,
-                    retry_after: error.retry_after(),
-                    failures,
-                    elapsed: first_sent.elapsed(),
-                };
-                let pause = policy.decide(&attempt, fastrand::f64())?;
-                let too_late = deadline.is_some_and(|at| Instant::now() + pause >= at);
-                (!too_late && (refused || inner.budget.spend())).then_some(pause)
-            });
+            let failure = error.failure();
+            failures += u32::from(!failure.is_refused());
+            let attempt = Attempt {
+                access: operation.access(),
+                repeatable: operation.retries_writes(),
+                failure,
+                retry_after: error.retry_after(),
+                failures,
+                elapsed: first_sent.elapsed(),
+            };
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            let pause = policy.next_pause(&attempt, left, fastrand::f64(), &inner.budget);
             let status = error.status().map(|status| status.as_u16());
             let Some(pause) = pause else {
                 tracing::debug!(status, attempts, "failed");
@@ -298,9 +281,24 @@ fn record(span: &Span, status: Option<StatusCode>, attempts: u32) {
 type Answer = (StatusCode, HeaderMap, Vec<u8>);
 
 impl Client {
-    /// Sends one request and reads its whole answer; `answered` has its status once it has
-    /// begun.
+    /// Sends one request and reads its whole answer, if the deadline allows.
     async fn attempt(
+        &self,
+        request: reqwest::Request,
+        permit: Permit,
+        deadline: Option<Instant>,
+    ) -> Result<Answer, Error> {
+        let mut answered = None;
+        let exchange = self.exchange(request, permit, &mut answered);
+        before(deadline, exchange).await.unwrap_or_else(|| {
+            let why = Incomplete::Deadline;
+            Err(Error::new(Kind::Incomplete { why, answered }))
+        })
+    }
+
+    /// The same without a deadline; `answered` has the status of the answer once it has
+    /// begun.
+    async fn exchange(
         &self,
         request: reqwest::Request,
         permit: Permit,
@@ -310,7 +308,7 @@ impl Client {
         let mut response = match self.http().execute(request).await {
             Ok(response) => response,
             Err(error) => {
-                let error = Error::transport(error);
+                let error = Error::transport(error, None);
                 if error.last_outcome() == Outcome::NotSent {
                     permit.unsent();
                 }
@@ -322,6 +320,7 @@ impl Client {
         Span::current().record("http.response.status_code", status.as_u16());
         tracing::debug!(status = status.as_u16(), "answered");
         let retry_after = retry_after(&headers);
+        // The slot is given back here: its window begins with the answer, not with its end.
         if status == StatusCode::TOO_MANY_REQUESTS {
             permit.refused(retry_after);
         } else {
@@ -344,9 +343,7 @@ impl Client {
                 let limit = inner.max_body;
                 Err(Error::new(Kind::TooLarge { status, limit }).with_headers(headers))
             }
-            Err(error) => Err(Error::transport(error)
-                .answered(Some(status))
-                .with_headers(headers)),
+            Err(error) => Err(Error::transport(error, Some(status)).with_headers(headers)),
         }
     }
 }
@@ -382,6 +379,19 @@ async fn before<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -
 }
 
 impl Received {
+    fn new(client: Client, operation: Operation, attempts: u32, answer: Answer) -> Self {
+        let (status, headers, body) = answer;
+        tracing::debug!(status = status.as_u16(), attempts, "succeeded");
+        Self {
+            client,
+            operation,
+            attempts,
+            status,
+            headers,
+            body,
+        }
+    }
+
     /// The one result that it holds.
     pub(crate) fn one<T: DeserializeOwned>(
         self,

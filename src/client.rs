@@ -7,7 +7,6 @@ use std::time::Duration;
 use http::header::HeaderValue;
 use reqwest::{Proxy, Url, redirect};
 
-use crate::account::AccountClient;
 use crate::base_url;
 use crate::credentials::{Credentials, CredentialsError};
 use crate::envelope::Reading;
@@ -16,10 +15,8 @@ use crate::mask::Mask;
 use crate::odd::{OddField, Teller};
 use crate::proxy;
 use crate::rate_limit::RateLimiter;
-use crate::request::Request;
 use crate::retry::{RetryBudget, RetryPolicy};
 use crate::tls::Tls;
-use crate::types::AccountId;
 
 const BASE_URL: &str = "https://api.huntress.io";
 const BASE_URL_VARIABLE: &str = "HUNTRESS_BASE_URL";
@@ -138,18 +135,6 @@ impl Client {
             mask,
             ..Inner::clone(&self.0)
         })))
-    }
-
-    /// The same calls for one account that a reseller manages. They count against this
-    /// client's quota.
-    pub fn for_account(&self, account_id: impl Into<AccountId>) -> AccountClient {
-        AccountClient::new(self.clone(), account_id.into())
-    }
-
-    /// A call of an operation that this release has no method for: `path` begins with
-    /// `/v1/`. It goes through the same quota, retries and errors; see [`Request`].
-    pub fn request(&self, method: http::Method, path: impl Into<String>) -> Request {
-        Request::new(self, None, method, path)
     }
 
     pub(crate) fn inner(&self) -> &Inner {

@@ -16,6 +16,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::fit::{self, Fit, Misfit, Removed};
+use crate::lenient;
 use crate::odd::{self, OddParts, OddRecord};
 use crate::response::Page;
 
@@ -274,7 +275,7 @@ fn next(pagination: &Value) -> Next {
     if field("has_next_page") == Some(&Value::Bool(true)) {
         return Next::Untold("has_next_page".to_owned());
     }
-    let number = |key| field(key).and_then(fit::integer);
+    let number = |key| field(key).and_then(lenient::integer);
     match (number("current_page"), number("total_pages")) {
         (Some(current), Some(total)) if current < total => {
             Next::Untold(format!("page {current} of {total}"))
@@ -298,7 +299,7 @@ fn id_of(json: &str) -> Option<i64> {
         id: Value,
     }
     let Id { id } = serde_json::from_str(json).ok()?;
-    fit::integer(&id)
+    lenient::integer(&id)
 }
 
 fn keys_of(json: &str) -> Result<Vec<String>, Problem> {

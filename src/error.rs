@@ -47,8 +47,6 @@ struct Inner {
     attempts: u32,
     /// What became of the attempts before the last.
     earlier: Outcome,
-    /// The status of an answer that then broke off.
-    answered: Option<StatusCode>,
     headers: Option<HeaderMap>,
     source: Option<Box<dyn StdError + Send + Sync>>,
     mask: Mask,
@@ -97,103 +95,30 @@ pub(crate) enum Kind {
         status: StatusCode,
         record: OddRecord,
     },
-    /// One attempt took too long.
-    Timeout,
-    /// The whole call took too long.
-    Deadline {
-        sent: bool,
+    /// No answer came, or not all of it; the status, where it had begun.
+    Incomplete {
+        why: Incomplete,
+        answered: Option<StatusCode>,
     },
+    /// The call took too long before its request could be sent.
+    DeadlineInQueue,
     Connect,
     /// A proxy let nothing through without a login.
     ProxyLogin,
+}
+
+/// Why an answer is missing or not complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Incomplete {
+    /// One attempt took too long.
+    Timeout,
+    /// The whole call took too long.
+    Deadline,
     /// The connection broke off, or the like.
-    Transport,
+    BrokenOff,
 }
 
 impl Error {
-    pub(crate) fn new(kind: Kind) -> Self {
-        Self(Box::new(Inner {
-            kind,
-            operation: None,
-            attempts: 0,
-            earlier: Outcome::NotSent,
-            answered: None,
-            headers: None,
-            source: None,
-            mask: Mask::default(),
-        }))
-    }
-
-    pub(crate) fn of(mut self, operation: Operation) -> Self {
-        self.0.operation = Some(operation);
-        self
-    }
-
-    /// How often the request was sent, and what became of all attempts but the last.
-    pub(crate) fn after(mut self, attempts: u32, earlier: Outcome) -> Self {
-        (self.0.attempts, self.0.earlier) = (attempts, earlier);
-        self
-    }
-
-    /// The answer had begun.
-    pub(crate) fn answered(mut self, status: Option<StatusCode>) -> Self {
-        self.0.answered = status;
-        self
-    }
-
-    pub(crate) fn with_headers(mut self, headers: HeaderMap) -> Self {
-        self.0.headers = Some(headers);
-        self
-    }
-
-    /// Hides the credentials in what the server said.
-    pub(crate) fn masked(mut self, mask: &Mask) -> Self {
-        if let Kind::Status { body, .. } | Kind::Decode { body, .. } = &mut self.0.kind
-            && let Cow::Owned(masked) = mask.bytes(body)
-        {
-            *body = masked;
-        }
-        // Some forms of them show only once the body is parsed.
-        self.0.mask = mask.clone();
-        self
-    }
-
-    pub(crate) fn caused_by(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.0.source = Some(Box::new(source));
-        self
-    }
-
-    /// An error of the transport; its URL is taken out, since a query can be private.
-    pub(crate) fn transport(error: reqwest::Error) -> Self {
-        let error = error.without_url();
-        // A connection that took too long to make is both, and was certainly not made.
-        let kind = if error.is_builder() {
-            Kind::Refused(format!(
-                "the request cannot be built: {}",
-                innermost(&error)
-            ))
-        } else if error.is_connect() && wants_proxy_login(&error) {
-            Kind::ProxyLogin
-        } else if error.is_connect() {
-            Kind::Connect
-        } else if error.is_timeout() {
-            Kind::Timeout
-        } else {
-            Kind::Transport
-        };
-        Self::new(kind).caused_by(error)
-    }
-
-    /// How the attempt failed, where one was made that could be made again.
-    pub(crate) fn failure(&self) -> Option<Failure> {
-        match self.0.kind {
-            Kind::Status { status, .. } => Some(Failure::Status(status)),
-            Kind::Connect => Some(Failure::Unsent),
-            Kind::Timeout | Kind::Transport => Some(Failure::Broken),
-            _ => None,
-        }
-    }
-
     /// What became of the call: whether a write may be repeated.
     ///
     /// It remembers every attempt: one that may have arrived is not forgotten because a
@@ -203,36 +128,6 @@ impl Error {
         match self.last_outcome() {
             Outcome::Done => Outcome::Done,
             last => last.max(self.0.earlier),
-        }
-    }
-
-    /// The outcome of the last attempt by itself.
-    pub(crate) fn last_outcome(&self) -> Outcome {
-        let unknown = match &self.0.operation {
-            Some(operation) if operation.is_write() => Outcome::Unknown,
-            _ => Outcome::NotDone,
-        };
-        match &self.0.kind {
-            Kind::Configuration(_)
-            | Kind::Refused(_)
-            | Kind::Deadline { sent: false }
-            | Kind::Connect
-            | Kind::ProxyLogin => Outcome::NotSent,
-            Kind::Status { status, .. } => match status.as_u16() {
-                408 | 500.. => unknown,
-                // Some answer a write that took effect with "see elsewhere".
-                300..=399 => unknown,
-                _ => Outcome::NotDone,
-            },
-            // A page for people is a proxy's, which says nothing of the API.
-            Kind::Decode { body, .. } if envelope::is_html(body) => unknown,
-            Kind::TooLarge { .. } | Kind::Decode { .. } | Kind::Record { .. } => Outcome::Done,
-            Kind::Timeout | Kind::Transport | Kind::Deadline { sent: true } => {
-                match self.0.answered {
-                    Some(status) if status.is_success() => Outcome::Done,
-                    _ => unknown,
-                }
-            }
         }
     }
 
@@ -278,8 +173,12 @@ impl Error {
     /// No answer, or not all of it, within the time-out or the deadline; or the server's
     /// own 408. What became of a write is told by [`outcome`](Self::outcome).
     pub fn is_timeout(&self) -> bool {
-        matches!(self.0.kind, Kind::Timeout | Kind::Deadline { .. })
-            || self.has_status(|status| status == 408)
+        let ran_out = match self.0.kind {
+            Kind::Incomplete { why, .. } => why != Incomplete::BrokenOff,
+            Kind::DeadlineInQueue => true,
+            _ => false,
+        };
+        ran_out || self.has_status(|status| status == 408)
     }
 
     /// No connection was made, so the last attempt certainly did not arrive: no network, no
@@ -290,7 +189,8 @@ impl Error {
 
     /// The connection broke off before the whole answer had come.
     pub fn is_transport(&self) -> bool {
-        matches!(self.0.kind, Kind::Transport)
+        let broken = Incomplete::BrokenOff;
+        matches!(self.0.kind, Kind::Incomplete { why, .. } if why == broken)
     }
 
     /// The call succeeded, but its body has more bytes than
@@ -332,7 +232,8 @@ impl Error {
             | Kind::TooLarge { status, .. }
             | Kind::Decode { status, .. }
             | Kind::Record { status, .. } => Some(status),
-            _ => self.0.answered,
+            Kind::Incomplete { answered, .. } => answered,
+            _ => None,
         }
     }
 
@@ -385,7 +286,132 @@ impl Error {
         }
     }
 
-    /// The same, taken out.
+    /// The name of the call, such as `list_agents`; `None` where no call was made.
+    pub fn operation(&self) -> Option<&'static str> {
+        self.0.operation.as_ref().map(|operation| operation.id)
+    }
+}
+
+/// How it is made.
+impl Error {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            operation: None,
+            attempts: 0,
+            earlier: Outcome::NotSent,
+            headers: None,
+            source: None,
+            mask: Mask::default(),
+        }))
+    }
+
+    pub(crate) fn of(mut self, operation: Operation) -> Self {
+        self.0.operation = Some(operation);
+        self
+    }
+
+    /// How often the request was sent, and what became of all attempts but the last.
+    pub(crate) fn after(mut self, attempts: u32, earlier: Outcome) -> Self {
+        (self.0.attempts, self.0.earlier) = (attempts, earlier);
+        self
+    }
+
+    pub(crate) fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.0.headers = Some(headers);
+        self
+    }
+
+    /// Hides the credentials in what the server said.
+    pub(crate) fn masked(mut self, mask: &Mask) -> Self {
+        if let Kind::Status { body, .. } | Kind::Decode { body, .. } = &mut self.0.kind
+            && let Cow::Owned(masked) = mask.bytes(body)
+        {
+            *body = masked;
+        }
+        // Some forms of them show only once the body is parsed.
+        self.0.mask = mask.clone();
+        self
+    }
+
+    pub(crate) fn caused_by(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Box::new(source));
+        self
+    }
+
+    /// The error for input that is refused before a request is sent.
+    pub(crate) fn refused(operation: Operation, problem: String) -> Self {
+        Self::new(Kind::Refused(problem)).of(operation)
+    }
+
+    /// An error of the transport, before or after an answer began with a status. Its URL is
+    /// taken out, since a query can be private.
+    pub(crate) fn transport(error: reqwest::Error, answered: Option<StatusCode>) -> Self {
+        let error = error.without_url();
+        let incomplete = |why| Kind::Incomplete { why, answered };
+        // A connection that took too long to make is both, and was certainly not made.
+        let kind = if error.is_builder() {
+            Kind::Refused(format!(
+                "the request cannot be built: {}",
+                innermost(&error)
+            ))
+        } else if error.is_connect() && wants_proxy_login(&error) {
+            Kind::ProxyLogin
+        } else if error.is_connect() {
+            Kind::Connect
+        } else if error.is_timeout() {
+            incomplete(Incomplete::Timeout)
+        } else {
+            incomplete(Incomplete::BrokenOff)
+        };
+        Self::new(kind).caused_by(error)
+    }
+}
+
+/// What the rest of the crate asks it.
+impl Error {
+    /// How the attempt failed, as far as another one goes.
+    pub(crate) fn failure(&self) -> Failure {
+        match self.0.kind {
+            Kind::Status { status, .. } => Failure::Status(status),
+            Kind::Connect => Failure::Unsent,
+            Kind::Incomplete {
+                why: Incomplete::Timeout | Incomplete::BrokenOff,
+                ..
+            } => Failure::Broken,
+            _ => Failure::Final,
+        }
+    }
+
+    /// The outcome of the last attempt by itself.
+    pub(crate) fn last_outcome(&self) -> Outcome {
+        let unknown = match &self.0.operation {
+            Some(operation) if operation.is_write() => Outcome::Unknown,
+            _ => Outcome::NotDone,
+        };
+        match &self.0.kind {
+            Kind::Configuration(_)
+            | Kind::Refused(_)
+            | Kind::DeadlineInQueue
+            | Kind::Connect
+            | Kind::ProxyLogin => Outcome::NotSent,
+            Kind::Status { status, .. } => match status.as_u16() {
+                408 | 500.. => unknown,
+                // Some answer a write that took effect with "see elsewhere".
+                300..=399 => unknown,
+                _ => Outcome::NotDone,
+            },
+            // A page for people is a proxy's, which says nothing of the API.
+            Kind::Decode { body, .. } if envelope::is_html(body) => unknown,
+            Kind::TooLarge { .. } | Kind::Decode { .. } | Kind::Record { .. } => Outcome::Done,
+            Kind::Incomplete { answered, .. } => match answered {
+                Some(status) if status.is_success() => Outcome::Done,
+                _ => unknown,
+            },
+        }
+    }
+
+    /// The record that could not be decoded, taken out.
     pub(crate) fn into_record(self) -> Result<OddRecord, Self> {
         match self.0.kind {
             Kind::Record { record, .. } => Ok(record),
@@ -395,25 +421,32 @@ impl Error {
 
     /// What it is in a word, for telemetry: the status, or the name of its predicate.
     pub(crate) fn class(&self) -> String {
-        let word = match &self.0.kind {
-            Kind::Status { status, .. } => return status.as_str().to_owned(),
+        match self.0.kind {
+            Kind::Status { status, .. } => status.as_str().to_owned(),
+            _ => self.word().to_owned(),
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self.0.kind {
+            Kind::Status { .. } => "status",
             Kind::Configuration(_) => "configuration",
             Kind::Refused(_) => "invalid_request",
             Kind::TooLarge { .. } => "too_large",
             Kind::Decode { .. } => "decode",
             Kind::Record { .. } => "record",
-            Kind::Timeout | Kind::Deadline { .. } => "timeout",
+            Kind::DeadlineInQueue => "timeout",
+            Kind::Incomplete { why, .. } => match why {
+                Incomplete::Timeout | Incomplete::Deadline => "timeout",
+                Incomplete::BrokenOff => "transport",
+            },
             Kind::Connect | Kind::ProxyLogin => "connect",
-            Kind::Transport => "transport",
-        };
-        word.to_owned()
+        }
     }
+}
 
-    /// The name of the call, such as `list_agents`; `None` where no call was made.
-    pub fn operation(&self) -> Option<&'static str> {
-        self.0.operation.as_ref().map(|operation| operation.id)
-    }
-
+/// What its text is made of.
+impl Error {
     fn advice(&self) -> &'static str {
         let write = self.0.operation.as_ref().is_some_and(Operation::is_write);
         match (write, self.outcome(), self.last_outcome()) {
@@ -431,10 +464,8 @@ impl Error {
     fn advice_where_nothing_happened(&self, write: bool) -> &'static str {
         match &self.0.kind {
             Kind::Configuration(_) | Kind::Refused(_) | Kind::Record { .. } => "",
-            Kind::Timeout | Kind::Transport | Kind::Deadline { sent: true } => {
-                "; it changes nothing and can be repeated"
-            }
-            Kind::Deadline { sent: false } => "; nothing was sent: call less, or allow more time",
+            Kind::Incomplete { .. } => "; it changes nothing and can be repeated",
+            Kind::DeadlineInQueue => "; nothing was sent: call less, or allow more time",
             Kind::TooLarge { .. } => "; ask for less, or allow more with `max_body`",
             Kind::Connect if self.0.earlier == Outcome::NotSent => {
                 "; nothing was sent: check the network and the base URL"
@@ -468,7 +499,12 @@ impl Error {
     fn cause(&self) -> Option<String> {
         let source = self.0.source.as_deref()?;
         let told = match self.0.kind {
-            Kind::Configuration(_) | Kind::Connect | Kind::Transport => innermost(source),
+            Kind::Configuration(_)
+            | Kind::Connect
+            | Kind::Incomplete {
+                why: Incomplete::BrokenOff,
+                ..
+            } => innermost(source),
             _ => return None,
         };
         Some(visible(&self.0.mask.text(&told)).into_owned())
@@ -480,36 +516,40 @@ impl fmt::Display for Error {
         if let Some(operation) = &self.0.operation {
             write!(f, "{operation}: ")?;
         }
-        if let Some(status) = self.0.answered {
-            write!(f, "{status}, but ")?;
-        }
         match &self.0.kind {
             Kind::Configuration(problem) => f.write_str(problem)?,
             Kind::Refused(problem) => write!(f, "not sent: {problem}")?,
-            Kind::Timeout => f.write_str("no complete answer within the time-out")?,
-            Kind::Deadline { sent: true } => {
-                f.write_str("no complete answer within the deadline")?;
+            Kind::Incomplete { why, answered } => {
+                if let Some(status) = answered {
+                    write!(f, "{}, but ", shown(*status))?;
+                }
+                f.write_str(match why {
+                    Incomplete::Timeout => "no complete answer within the time-out",
+                    Incomplete::Deadline => "no complete answer within the deadline",
+                    Incomplete::BrokenOff => "the exchange broke off",
+                })?;
             }
-            Kind::Deadline { sent: false } => {
+            Kind::DeadlineInQueue => {
                 f.write_str("the deadline passed while it waited for the quota")?;
             }
             Kind::TooLarge { status, limit } => {
+                let status = shown(*status);
                 write!(f, "{status}, but the body has more than {limit} bytes")?;
             }
             Kind::Connect => f.write_str("cannot connect")?,
             Kind::ProxyLogin => f.write_str("the proxy wants a login (407)")?,
-            Kind::Transport => f.write_str("the exchange broke off")?,
             Kind::Record { record, .. } => write!(f, "a record does not decode: {record}")?,
             Kind::Decode {
                 status, problem, ..
             } => {
+                let status = shown(*status);
                 write!(
                     f,
                     "{status}, but the body is not what was asked for: {problem}"
                 )?;
             }
             Kind::Status { status, .. } => {
-                write!(f, "{status}")?;
+                f.write_str(&shown(*status))?;
                 if let Some(message) = self.message() {
                     write!(f, ": {message}")?;
                 }
@@ -519,7 +559,7 @@ impl fmt::Display for Error {
             write!(f, ": {cause}")?;
         }
         if self.0.attempts > 1 {
-            write!(f, " (attempt {} and the last)", self.0.attempts)?;
+            write!(f, " (after {} attempts)", self.0.attempts)?;
         }
         f.write_str(self.advice())
     }
@@ -528,6 +568,10 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Error");
+        debug.field("kind", &format_args!("{}", self.word()));
+        if let Some(status) = self.status() {
+            debug.field("status", &status.as_u16());
+        }
         debug.field("text", &self.to_string());
         if let Some(source) = &self.0.source {
             debug.field("source", source);
@@ -539,6 +583,14 @@ impl fmt::Debug for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// A status as it stands on the wire; one that has no name is its number.
+fn shown(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(reason) => format!("{} {reason}", status.as_u16()),
+        None => status.as_u16().to_string(),
     }
 }
 

@@ -20,6 +20,7 @@ use jiff::civil::Date;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_json::{Map, Number, Value};
 
+use crate::lenient::integer;
 use crate::timestamp;
 
 /// A type of the API, to which JSON can be made to fit.
@@ -223,28 +224,6 @@ impl Fit for f64 {
             Value::Number(_) => Ok(()),
             _ => Err(Misfit::expected("a number", value)),
         }
-    }
-}
-
-/// Whole numbers that a float holds exactly.
-const EXACT: f64 = 9_007_199_254_740_992.0;
-
-/// A whole number, in whatever form, if it is one.
-pub(crate) fn integer(value: &Value) -> Option<i64> {
-    match value {
-        Value::Number(number) => number.as_i64().or_else(|| {
-            let float = number.as_f64()?;
-            // Cannot be cut off: it is whole and small enough.
-            #[allow(clippy::cast_possible_truncation)]
-            (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i64)
-        }),
-        Value::String(text) => {
-            let text = text.trim();
-            let digits = text.strip_prefix('-').unwrap_or(text);
-            let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-            plain.then(|| text.parse().ok()).flatten()
-        }
-        _ => None,
     }
 }
 

@@ -35,6 +35,27 @@ pub(crate) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::E
     deserializer.deserialize_any(Id)
 }
 
+/// Whole numbers that a float holds exactly.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A whole number, in whatever form, if it is one.
+pub(crate) fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64().or_else(|| {
+            let float = number.as_f64()?;
+            // Cannot be cut off: it is whole and small enough.
+            (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i64)
+        }),
+        Value::String(text) => {
+            let text = text.trim();
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+            plain.then(|| text.parse().ok()).flatten()
+        }
+        _ => None,
+    }
+}
+
 /// A field that is there, with a value or null; absence is the `None` of its default.
 pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
@@ -92,7 +113,6 @@ pub(crate) fn comma_separated(value: Value) -> Value {
 }
 
 /// A list as one text with its items between commas.
-#[allow(clippy::ref_option)] // as serde calls it
 pub(crate) fn join_by_commas<S: Serializer, T: Display>(
     items: &Option<Vec<T>>,
     serializer: S,

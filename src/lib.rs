@@ -1,11 +1,13 @@
 #![doc = include_str!("lib.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// First, since rustdoc shows the methods of the client in this order.
+mod client;
+
 mod account;
 mod api_contract;
 mod base_url;
 mod call;
-mod client;
 mod credentials;
 mod envelope;
 mod error;
@@ -26,6 +28,7 @@ mod request;
 mod response;
 mod retry;
 mod retry_after;
+mod sends;
 mod server_message;
 mod timestamp;
 mod tls;

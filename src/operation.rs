@@ -5,7 +5,6 @@ use std::fmt;
 
 use http::Method;
 
-use crate::error::{Error, Kind};
 use crate::rate_limit::Lane;
 use crate::retry::Access;
 
@@ -17,7 +16,6 @@ pub(crate) struct Operation {
     /// With its parameters in braces.
     pub(crate) template: Cow<'static, str>,
     access: Access,
-    /// The caller said that this write may be sent twice.
     retry_writes: bool,
     /// The managed account it is called for.
     account_id: Option<i64>,
@@ -92,17 +90,13 @@ impl Operation {
         }
     }
 
-    /// What sending it twice would be.
     pub(crate) fn access(&self) -> Access {
-        match self.access {
-            Access::Write if self.retry_writes => Access::Read,
-            access => access,
-        }
+        self.access
     }
 
-    /// The error for input that is refused before a request is sent.
-    pub(crate) fn refuse(self, problem: String) -> Error {
-        Error::new(Kind::Refused(problem)).of(self)
+    /// The caller said that it may be sent twice, although it is a write.
+    pub(crate) fn retries_writes(&self) -> bool {
+        self.retry_writes
     }
 }
 

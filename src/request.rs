@@ -22,6 +22,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::account::AccountClient;
 use crate::call::{Call, Prepare, Ready};
 use crate::client::Client;
 use crate::envelope::{Envelope, Reading};
@@ -46,11 +47,27 @@ pub struct Request {
     body: Option<Vec<u8>>,
 }
 
+impl Client {
+    /// A call of an operation that this release has no method for: `path` begins with
+    /// `/v1/`. It goes through the same quota, retries and errors; see [`Request`].
+    pub fn request(&self, method: http::Method, path: impl Into<String>) -> Request {
+        Request::new(self, None, method, path)
+    }
+}
+
+impl AccountClient {
+    /// A call of an operation that this release has no method for: `path` begins with
+    /// `/v1/` and is asked for below `/v1/accounts/{account_id}/`; see [`Request`].
+    pub fn request(&self, method: http::Method, path: impl Into<String>) -> Request {
+        Request::new(self.client(), Some(self.account_id().get()), method, path)
+    }
+}
+
 call_options!(Request);
 write_options!(Request);
 
 impl Request {
-    pub(crate) fn new(
+    fn new(
         client: &Client,
         account_id: Option<i64>,
         method: Method,

@@ -14,7 +14,8 @@
 //! # }
 //! ```
 //!
-//! [`RetryPolicy::decide`] decides and does nothing; the loop in `call.rs` does it.
+//! [`RetryPolicy::next_pause`] decides, given the time and the chance; the loop in `call.rs`
+//! does what it says.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -84,23 +85,38 @@ impl RetryPolicy {
     }
 
     /// The longest pause before the first retry, doubled for each further one, and the
-    /// longest of all; 0.5 s and 30 s by default. More than an hour is taken as an hour.
+    /// longest of all; 0.5 s and 30 s by default. More than an hour is taken as an hour, and
+    /// a first pause that is longer than the longest of all as that one.
     #[must_use]
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
         (self.base, self.cap) = (base, cap.min(LONGEST_CAP));
         self
     }
 
-    /// How long to wait before the call is sent again; `None` to give up. `jitter` is
-    /// random, from 0 up to 1.
-    pub(crate) fn decide(&self, attempt: &Attempt, jitter: f64) -> Option<Duration> {
+    /// How long to wait before the call is sent again; `None` to give up. `left` is what
+    /// remains until the deadline, and `jitter` is random, from 0 up to 1. A retry takes one
+    /// from the budget, unless the attempt was refused for the quota.
+    pub(crate) fn next_pause(
+        &self,
+        attempt: &Attempt,
+        left: Option<Duration>,
+        jitter: f64,
+        budget: &RetryBudget,
+    ) -> Option<Duration> {
+        let pause = self.decide(attempt, jitter)?;
+        let in_time = left.is_none_or(|left| pause < left);
+        (in_time && (attempt.failure.is_refused() || budget.spend())).then_some(pause)
+    }
+
+    /// The same, whatever the deadline and the budget say.
+    fn decide(&self, attempt: &Attempt, jitter: f64) -> Option<Duration> {
         let retry_after = attempt.retry_after.unwrap_or_default();
         let pause = self.backoff_cap(attempt.failures).mul_f64(jitter);
         let pause = pause.max(retry_after);
         let again = if attempt.failure.is_refused() {
             self.attempts > 1 && attempt.elapsed.saturating_add(pause) <= PATIENCE
         } else {
-            attempt.is_repeatable() && attempt.failures < self.attempts && retry_after <= PATIENCE
+            attempt.may_be_repeated() && attempt.failures < self.attempts && retry_after <= PATIENCE
         };
         again.then_some(pause)
     }
@@ -126,6 +142,8 @@ pub(crate) enum Access {
 /// An attempt that failed.
 pub(crate) struct Attempt {
     pub(crate) access: Access,
+    /// The caller said that sending it twice does no harm.
+    pub(crate) repeatable: bool,
     pub(crate) failure: Failure,
     pub(crate) retry_after: Option<Duration>,
     /// Attempts that failed so far, this one included, without the 429s.
@@ -142,6 +160,8 @@ pub(crate) enum Failure {
     Unsent,
     /// No answer, or not all of it.
     Broken,
+    /// In a way that another attempt would not mend.
+    Final,
 }
 
 impl Failure {
@@ -152,15 +172,19 @@ impl Failure {
 }
 
 impl Attempt {
-    fn is_repeatable(&self) -> bool {
-        let Failure::Status(status) = self.failure else {
-            return self.failure == Failure::Unsent || self.access != Access::Write;
-        };
-        match status.as_u16() {
-            408 => self.access == Access::Read,
-            // 520 to 524 are a proxy's (Cloudflare's) words for 502 and 504.
-            500 | 502..=504 | 520..=524 => self.access != Access::Write,
-            _ => false,
+    /// Whether it may be sent again, as far as the failure goes.
+    fn may_be_repeated(&self) -> bool {
+        let harmless = self.repeatable || self.access != Access::Write;
+        match self.failure {
+            Failure::Unsent => true,
+            Failure::Broken => harmless,
+            Failure::Final => false,
+            Failure::Status(status) => match status.as_u16() {
+                408 => harmless && self.access != Access::Query,
+                // 520 to 524 are a proxy's (Cloudflare's) words for 502 and 504.
+                500 | 502..=504 | 520..=524 => harmless,
+                _ => false,
+            },
         }
     }
 }
@@ -210,6 +234,7 @@ mod tests {
     fn failed(access: Access, failure: Failure) -> Attempt {
         Attempt {
             access,
+            repeatable: false,
             failure,
             retry_after: None,
             failures: 1,
@@ -224,32 +249,69 @@ mod tests {
     #[test]
     fn what_is_sent_again() {
         use Access::{Query, Read, Write};
-        use Failure::{Broken, Unsent};
+        use Failure::{Broken, Final, Unsent};
+        // A read, a query, a write, and a write that may be repeated.
+        let columns = [(Read, false), (Query, false), (Write, false), (Write, true)];
+        let harmless = [true, true, false, true];
         let mut table = vec![
-            (Unsent, [Read, Query, Write].as_slice()),
-            (Broken, &[Read, Query]),
-            (status(429), &[Read, Query, Write]),
-            (status(408), &[Read]),
+            (Unsent, [true; 4]),
+            (Broken, harmless),
+            (Final, [false; 4]),
+            (status(429), [true; 4]),
+            (status(408), [true, false, false, true]),
         ];
         let server = [500, 502, 503, 504, 520, 521, 522, 523, 524];
-        table.extend(server.map(|code| (status(code), [Read, Query].as_slice())));
-        for (outcome, repeated) in table {
-            for access in [Read, Query, Write] {
-                let again = RetryPolicy::default().decide(&failed(access, outcome), ALL);
-                assert_eq!(
-                    again.is_some(),
-                    repeated.contains(&access),
-                    "{outcome:?} of a {access:?}"
-                );
-            }
-        }
+        table.extend(server.map(|code| (status(code), harmless)));
         let listed = |code| [408, 429].contains(&code) || server.contains(&code);
-        for code in (300..600).filter(|code| !listed(*code)) {
-            for access in [Read, Query, Write] {
-                let again = RetryPolicy::default().decide(&failed(access, status(code)), ALL);
-                assert_eq!(again, None, "{code} of a {access:?}");
-            }
+        let others = (300..600).filter(|code| !listed(*code));
+        table.extend(others.map(|code| (status(code), [false; 4])));
+        for (failure, expected) in table {
+            let again = columns.map(|(access, repeatable)| {
+                let attempt = Attempt {
+                    repeatable,
+                    ..failed(access, failure)
+                };
+                RetryPolicy::default().decide(&attempt, ALL).is_some()
+            });
+            assert_eq!(again, expected, "{failure:?}");
         }
+    }
+
+    #[test]
+    fn the_deadline_and_the_budget_have_a_say() {
+        let policy = RetryPolicy::default();
+        let pause = SECOND / 2;
+        let tick = Duration::from_nanos(1);
+        for (failure, left, budget, expected) in [
+            (status(503), None, 10, Some((pause, 0))),
+            (status(503), Some(pause + tick), 10, Some((pause, 0))),
+            // It would be over when the pause is.
+            (status(503), Some(pause), 10, None),
+            (status(503), Some(Duration::ZERO), 10, None),
+            (status(503), None, 9, None),
+            // A refusal says nothing of the server's health, so it costs nothing.
+            (status(429), None, 9, Some((pause, 9))),
+            (status(429), Some(pause), 9, None),
+            (status(404), None, 10, None),
+        ] {
+            let tenths = RetryBudget(AtomicU32::new(budget));
+            let attempt = failed(Access::Read, failure);
+            let next = policy.next_pause(&attempt, left, ALL, &tenths);
+            let after = tenths.0.into_inner();
+            assert_eq!(
+                next.map(|pause| (pause, after)),
+                expected,
+                "{failure:?} {left:?}"
+            );
+            assert!(next.is_some() || after == budget, "giving up costs nothing");
+        }
+    }
+
+    #[test]
+    fn a_first_pause_above_the_longest_is_the_longest() {
+        let policy = RetryPolicy::default().backoff(5 * SECOND, SECOND);
+        let pause = policy.decide(&failed(Access::Read, Failure::Broken), ALL);
+        assert_eq!(pause, Some(SECOND));
     }
 
     #[test]

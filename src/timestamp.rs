@@ -14,6 +14,8 @@ use serde::de::{Deserializer, Error, Visitor};
 use serde_json::Value;
 use std::fmt;
 
+use crate::lenient;
+
 /// More seconds than this are milliseconds: 100 thousand million seconds end in the year
 /// 5138, and as many milliseconds in 1973.
 const LARGEST_SECONDS: i64 = 100_000_000_000;
@@ -69,7 +71,7 @@ pub(crate) fn read(value: &Value) -> Option<Timestamp> {
     {
         return Some(time);
     }
-    let number = crate::fit::integer(value)?;
+    let number = lenient::integer(value)?;
     if number.abs() <= LARGEST_SECONDS {
         Timestamp::from_second(number).ok()
     } else {

@@ -75,6 +75,27 @@ async fn an_error_says_what_was_called_what_came_back_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn its_debug_text_tells_the_kind_and_the_status() {
+    let server = Server::start().await;
+    let client = server.client();
+    server.answer(404, "{}");
+    let error = client.get_agent(7).send().await.unwrap_err();
+    assert_eq!(
+        format!("{error:?}"),
+        format!(
+            "Error {{ kind: status, status: 404, text: {:?} }}",
+            error.to_string()
+        )
+    );
+    let error = client.get_agent(0).send().await.unwrap_err();
+    let text = format!("{error:?}");
+    assert!(
+        text.starts_with("Error { kind: invalid_request, text: "),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn bad_input_is_refused_before_a_request_is_sent() {
     #[track_caller]
     fn refused<T: std::fmt::Debug>(result: Result<T, Error>, why: &str) {

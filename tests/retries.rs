@@ -185,7 +185,7 @@ async fn giving_up_tells_the_last_outcome_and_how_often_it_was_tried() {
     assert_eq!(
         error.to_string(),
         "get_account (GET /v1/account): 503 Service Unavailable: maintenance \
-         (attempt 4 and the last); the server failed, try again later"
+         (after 4 attempts); the server failed, try again later"
     );
     assert_eq!(error.attempts(), 4);
     assert_eq!(server.take_requests().len(), 4);

@@ -206,7 +206,7 @@ impl<'a> Operation<'a> {
         };
         quote! {
             #retries
-            crate::options::sends_one!(#name, #place, #returns, #envelope);
+            crate::sends::sends_one!(#name, #place, #returns, #envelope);
         }
     }
 
@@ -236,7 +236,7 @@ impl<'a> Operation<'a> {
             ),
         };
         quote! {
-            crate::options::sends_page!(#name, #place, #item, #key, #note);
+            crate::sends::sends_page!(#name, #place, #item, #key, #note);
 
             impl List for #name {
                 const KEY: &'static str = #key;
