@@ -209,15 +209,11 @@ impl Ready {
         let deadline = deadline.and_then(|d| Instant::now().checked_add(d));
         let policy = options.retry.as_ref().unwrap_or(&inner.retry);
         let (mut attempts, mut failures) = (0, 0);
+        let mut turn = Turn::Last;
         let mut first_sent = None;
         let mut earlier = Outcome::NotSent;
         let mut last: Option<Error> = None;
         loop {
-            let turn = if attempts == 0 {
-                Turn::Last
-            } else {
-                Turn::First
-            };
             let permit = before(deadline, inner.limiter.acquire(operation.lane(), turn)).await;
             let Some(permit) = permit else {
                 // The last thing that really happened says more than that time ran out.
@@ -255,7 +251,7 @@ impl Ready {
                 return Err(error);
             };
             tracing::info!(status, attempts, ?pause, "an attempt failed; tries again");
-            last = Some(error);
+            (last, turn) = (Some(error), Turn::First);
             sleep(pause).await;
         }
     }

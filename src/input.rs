@@ -4,7 +4,9 @@
 //! and all of it becomes the one error of the call, so that a chain of setters reads
 //! without a `?` in each line and two typos are told at once.
 
+use std::any::type_name;
 use std::fmt::Display;
+use std::num::TryFromIntError;
 
 /// What is wrong with the input of a call or body. The last word on a name counts, so that
 /// a good value mends a bad one.
@@ -17,10 +19,7 @@ impl Problems {
     where
         V: TryInto<T, Error: Display>,
     {
-        self.settle(
-            name,
-            value.try_into().map_err(|problem| problem.to_string()),
-        )
+        self.settle(name, value.try_into().map_err(told))
     }
 
     /// The same of a whole number with limits, of which the conversion says too little.
@@ -51,7 +50,7 @@ impl Problems {
         for value in values {
             match value.try_into() {
                 Ok(value) => good.push(value),
-                Err(problem) => bad.push(problem.to_string()),
+                Err(problem) => bad.push(told(problem)),
             }
         }
         let result = if bad.is_empty() {
@@ -174,6 +173,15 @@ impl Problems {
     }
 }
 
+/// The words of a conversion that failed, but for the standard library's on a whole number,
+/// which tell about the conversion and not about the number.
+fn told<E: Display>(problem: E) -> String {
+    if type_name::<E>() == type_name::<TryFromIntError>() {
+        return "the number is too large or too small".to_owned();
+    }
+    problem.to_string()
+}
+
 fn range(minimum: i64, maximum: i64) -> String {
     match maximum {
         i64::MAX => format!("at least {minimum}"),
@@ -186,7 +194,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn told(check: impl FnOnce(&mut Problems)) -> String {
+    fn found(check: impl FnOnce(&mut Problems)) -> String {
         let mut problems = Problems::default();
         check(&mut problems);
         problems.into_result().err().unwrap_or_default()
@@ -194,36 +202,36 @@ mod tests {
 
     #[test]
     fn limits_name_the_field_the_value_and_the_range() {
-        assert_eq!(told(|p| p.in_range("limit", Some(500_u32), 1, 500)), "");
-        assert_eq!(told(|p| p.in_range("limit", None::<u32>, 1, 500)), "");
+        assert_eq!(found(|p| p.in_range("limit", Some(500_u32), 1, 500)), "");
+        assert_eq!(found(|p| p.in_range("limit", None::<u32>, 1, 500)), "");
         assert_eq!(
-            told(|p| p.in_range("limit", Some(501_u32), 1, 500)),
+            found(|p| p.in_range("limit", Some(501_u32), 1, 500)),
             "`limit` is 501; it must be from 1 to 500"
         );
         assert_eq!(
-            told(|p| p.in_range("minimum", Some(0_u32), 1, i64::MAX)),
+            found(|p| p.in_range("minimum", Some(0_u32), 1, i64::MAX)),
             "`minimum` is 0; it must be at least 1"
         );
-        let length = |text: String| told(|p| p.length("name", Some(&text), 1, 256));
+        let length = |text: String| found(|p| p.length("name", Some(&text), 1, 256));
         assert_eq!(length("ü".repeat(256)), "");
         assert_eq!(
             length("x".repeat(257)),
             "`name` has 257 characters; at most 256 are allowed"
         );
         assert_eq!(length("  ".to_owned()), "`name` is blank");
-        assert_eq!(told(|p| p.id("id", 0)), "`id` is 0, which is no id");
-        assert_eq!(told(|p| p.id("id", 1)), "");
+        assert_eq!(found(|p| p.id("id", 0)), "`id` is 0, which is no id");
+        assert_eq!(found(|p| p.id("id", 1)), "");
     }
 
     #[test]
     fn all_problems_are_told_and_a_good_value_mends_a_bad_one() {
-        let text = told(|p| {
+        let text = found(|p| {
             assert_eq!(p.number::<_, u32>("limit", -1, 1, 500), None);
             assert_eq!(p.list::<_, u8>("ports", [1, 256, -1]), None);
             assert_eq!(p.value::<_, u8>("other", 999), None);
             assert_eq!(p.value::<_, u8>("other", 9), Some(9));
         });
-        let out = "out of range integral type conversion attempted";
+        let out = "the number is too large or too small";
         assert_eq!(
             text,
             format!("`limit`: it must be from 1 to 500; `ports`: {out}; {out}")
@@ -232,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_place_refuses_the_known_values_that_it_does_not_take() {
-        let accepted = |value| told(|p| p.accepted("f", value, &["a", "b", "c"], &["a", "b"]));
+        let accepted = |value| found(|p| p.accepted("f", value, &["a", "b", "c"], &["a", "b"]));
         assert_eq!(accepted("a"), "");
         assert_eq!(accepted("of next year"), "");
         assert_eq!(accepted("c"), "`f` is \"c\", but here it can be a, b");
@@ -240,7 +248,7 @@ mod tests {
 
     #[test]
     fn one_of_several_fields() {
-        let one = |a, b, or_none| told(|p| p.exactly_one(&[("a", a), ("b", b)], or_none));
+        let one = |a, b, or_none| found(|p| p.exactly_one(&[("a", a), ("b", b)], or_none));
         assert_eq!(one(true, false, false), "");
         assert_eq!(one(false, false, true), "");
         assert_eq!(one(false, false, false), "one of `a`, `b` must be set");

@@ -54,11 +54,28 @@ pub use request::Request;
 pub use response::{Page, Response};
 pub use retry::RetryPolicy;
 
-/// For the benchmark of decoding alone; no part of the API.
+/// For the benchmarks alone; no part of the API.
 #[doc(hidden)]
 pub mod __bench {
+    use crate::RateLimiter;
     use crate::envelope::{self, Reading};
+    use crate::rate_limit::{Lane, Permit, Turn};
     use crate::types::Agent;
+
+    /// A slot for one request.
+    pub struct Slot(Permit);
+
+    /// Waits for a slot.
+    pub async fn slot(limiter: &RateLimiter) -> Slot {
+        Slot(limiter.acquire(Lane::Read, Turn::Last).await)
+    }
+
+    impl Slot {
+        /// The server took the request.
+        pub fn accepted(self) {
+            self.0.accepted(None);
+        }
+    }
 
     /// How many agents a page holds, and how many values of them do not fit.
     #[inline]

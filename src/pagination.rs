@@ -236,6 +236,14 @@ fn in_background(fetch: Fetch) -> Fetching {
     })
 }
 
+async fn next<T>(
+    stream: &mut (impl Stream<Item = Result<T, Error>> + Unpin),
+) -> Result<Option<T>, Error> {
+    poll_fn(|context| Pin::new(&mut *stream).poll_next(context))
+        .await
+        .transpose()
+}
+
 /// The pages of a list, one after the other; made by `pages` of every list call.
 ///
 /// A [`Stream`]; [`try_next`](Self::try_next) does without the trait. A record that does
@@ -279,8 +287,7 @@ impl<T: DeserializeOwned> Pages<T> {
         }
     }
 
-    /// Asks for the next page while the caller still works on this one. Off by default:
-    /// two pages are in memory then, and a request may be made for nothing.
+    /// As [`Items::read_ahead`].
     pub fn read_ahead(mut self) -> Self {
         self.pager.read_ahead = true;
         self
@@ -290,13 +297,9 @@ impl<T: DeserializeOwned> Pages<T> {
     ///
     /// # Errors
     ///
-    /// As the call itself, when a record does not decode, when the server's tokens go in a
-    /// circle, and when the list goes on and does not say how; after the last two it ends,
-    /// and [`is_complete`](Self::is_complete) stays `false`.
+    /// As [`Items::try_next`].
     pub async fn try_next(&mut self) -> Result<Option<Page<T>>, Error> {
-        poll_fn(|context| Pin::new(&mut *self).poll_next(context))
-            .await
-            .transpose()
+        next(self).await
     }
 }
 
@@ -397,9 +400,7 @@ impl<T: DeserializeOwned> Items<T> {
     /// circle, and when the list goes on and does not say how; after the last two it ends,
     /// and [`is_complete`](Self::is_complete) stays `false`.
     pub async fn try_next(&mut self) -> Result<Option<T>, Error> {
-        poll_fn(|context| Pin::new(&mut *self).poll_next(context))
-            .await
-            .transpose()
+        next(self).await
     }
 
     /// All items of all pages, and the records that do not decode beside them.

@@ -643,16 +643,11 @@ impl fmt::Debug for RateLimiter {
     }
 }
 
-// Spelled out since the benchmarks compile this file too, from elsewhere.
 #[cfg(test)]
-#[path = "rate_limit/schedules.rs"]
 mod schedules;
 #[cfg(test)]
-#[path = "rate_limit/server.rs"]
 mod server;
 #[cfg(test)]
-#[path = "rate_limit/shared_account.rs"]
 mod shared_account;
 #[cfg(test)]
-#[path = "rate_limit/tests.rs"]
 mod tests;

@@ -72,7 +72,6 @@ fn fitted(
         }),
         ("integer", _) => one(match value {
             Value::Number(number) if number.as_f64().unwrap().fract() == 0.0 => {
-                #[allow(clippy::cast_possible_truncation)]
                 let number = number.as_i64().unwrap_or(number.as_f64().unwrap() as i64);
                 Some(json!(number))
             }

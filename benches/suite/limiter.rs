@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::Criterion;
+use huntress::__bench::slot;
+use huntress::RateLimiter;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, yield_now};
 
 use crate::Row;
 use crate::paired::{self, Paired};
-use crate::rate_limit::{Lane, RateLimiter, Turn};
 
 const TASKS: u32 = 64;
 const SLOTS: usize = 8;
@@ -42,7 +43,7 @@ fn alone(criterion: &mut Criterion) -> Option<Paired> {
     let ours = || {
         runtime.block_on(async {
             for _ in 0..BATCH {
-                limiter.acquire(Lane::Read, Turn::Last).await.accepted(None);
+                slot(&limiter).await.accepted();
             }
         });
     };
@@ -69,9 +70,9 @@ fn together(criterion: &mut Criterion) -> Option<Paired> {
         share(&runtime, move || {
             let limiter = limiter.clone();
             async move {
-                let permit = limiter.acquire(Lane::Read, Turn::Last).await;
+                let slot = slot(&limiter).await;
                 yield_now().await;
-                permit.accepted(None);
+                slot.accepted();
             }
         });
     };

@@ -1,16 +1,12 @@
 //! What this crate costs, each against a baseline in the same run. `cargo bench`
 //!
-//! Prints the tables of the README at its end. `rate_limit.rs` is no public module, so it is
-//! compiled here once more; its tests are not run.
+//! Prints the tables of the README at its end.
 
 mod call;
 mod decode;
 mod limiter;
 mod paired;
 mod quota;
-#[path = "../../src/rate_limit.rs"]
-#[allow(unused)]
-mod rate_limit;
 
 use std::time::Duration;
 

@@ -13,10 +13,10 @@ use std::time::Duration;
 use governor::Quota;
 use governor::clock::Clock;
 use governor::nanos::Nanos;
+use huntress::__bench::{Slot, slot};
+use huntress::RateLimiter;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
-
-use crate::rate_limit::{Lane, RateLimiter, Turn};
 
 const LIMIT: usize = 60;
 const WINDOW: Duration = Duration::from_secs(60);
@@ -160,14 +160,14 @@ trait Limiter: Send + Sync + 'static {
 struct Ours(RateLimiter);
 
 impl Limiter for Ours {
-    type Permit = crate::rate_limit::Permit;
+    type Permit = Slot;
 
     async fn acquire(&self) -> Self::Permit {
-        self.0.acquire(Lane::Read, Turn::Last).await
+        slot(&self.0).await
     }
 
-    fn release(&self, permit: Self::Permit) {
-        permit.accepted(None);
+    fn release(&self, slot: Slot) {
+        slot.accepted();
     }
 }
 

@@ -64,7 +64,7 @@ fn moment() -> jiff::Timestamp {
     "2026-01-02T03:04:05Z".parse().unwrap()
 }
 
-#[allow(deprecated, clippy::too_many_lines)]
+#[allow(deprecated)]
 pub fn calls() -> Calls {
     let mut calls = Calls::new();
     call!(calls, "GET /v1/account", |c| c.get_account());
