@@ -45,7 +45,7 @@ fn documented() -> Vec<(String, String, Vec<u16>)> {
 async fn every_error_status_of_every_operation_has_its_predicate_and_message() {
     let simulator = simulator().await;
     let client = simulated(&simulator).build().unwrap();
-    let calls = calls();
+    let calls = calls(&client);
     let mut checked = 0;
     let documented = documented();
     assert_eq!(documented.len(), calls.len());
@@ -55,7 +55,7 @@ async fn every_error_status_of_every_operation_has_its_predicate_and_message() {
         let errors = statuses.into_iter().filter(|status| *status >= 300);
         for status in errors.chain(any).collect::<BTreeSet<u16>>() {
             simulator.inject(Fault::new(FaultKind::Status(status)).on(&id));
-            let error = calls[&place](&client).await.unwrap_err();
+            let error = calls[&place]().await.unwrap_err();
             let expected: &[&str] = match status {
                 401 => &["authentication"],
                 403 => &["permission"],

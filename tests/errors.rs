@@ -6,7 +6,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use huntress::{Client, Credentials, Error, types};
-use support::{KEY, SECRET, Server, predicates};
+use support::{KEY, SECRET, Server, predicates, refused};
 
 #[tokio::test]
 async fn every_status_has_its_predicate() {
@@ -95,67 +95,69 @@ async fn its_debug_text_tells_the_kind_and_the_status() {
     );
 }
 
+/// A call that fails before it is sent, for this reason.
+#[track_caller]
+fn not_sent<T: std::fmt::Debug>(result: Result<T, Error>, why: &str) {
+    let error = refused(result, "invalid_request");
+    let text = error.to_string();
+    assert!(text.ends_with(&format!(": not sent: {why}")), "{text}");
+    assert_eq!(error.status(), None);
+}
+
 #[tokio::test]
-async fn bad_input_is_refused_before_a_request_is_sent() {
-    #[track_caller]
-    fn refused<T: std::fmt::Debug>(result: Result<T, Error>, why: &str) {
-        let error = result.unwrap_err();
-        assert_eq!(predicates(&error), ["invalid_request"]);
-        assert!(
-            error.to_string().ends_with(&format!(": not sent: {why}")),
-            "{error}"
-        );
-        assert_eq!(error.status(), None);
-    }
+async fn a_value_outside_its_limits_is_refused_before_a_request_is_sent() {
     let server = Server::start().await;
     let c = server.client();
-    refused(
+    not_sent(
         c.list_agents().page_size(501).send().await,
         "`page_size` is 501; it must be from 1 to 500",
     );
-    refused(
+    not_sent(
         c.list_agents().page_size(0).send().await,
         "`page_size` is 0; it must be from 1 to 500",
     );
-    refused(
+    not_sent(
         c.list_agents().page_size(-1).send().await,
         "`page_size`: it must be from 1 to 500",
     );
-    refused(
+    not_sent(c.get_agent(0).send().await, "`id` is 0, which is no id");
+    let blank = types::CreateOrganization::new(" ", "k");
+    not_sent(c.create_organization(blank).send().await, "`name` is blank");
+    let zero = types::UpgradeResellerSubscription::new(0);
+    not_sent(
+        c.upgrade_reseller_subscription(1, zero).send().await,
+        "`minimum` is 0; it must be at least 1",
+    );
+    assert!(server.take_requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_value_that_nobody_knows_is_refused_before_a_request_is_sent() {
+    let server = Server::start().await;
+    let c = server.client();
+    not_sent(
         c.list_incident_reports().severity("medium").send().await,
         "`severity`: \"medium\" is not a known Severity; known are critical, high, low; \
          to send it all the same, use Severity::other",
     );
-    refused(
-        c.list_remediations(1)
-            .types(["manual", "magic"])
-            .send()
-            .await,
+    let types = c.list_remediations(1).types(["manual", "magic"]);
+    not_sent(
+        types.send().await,
         "`types`: \"magic\" is not a known RemediationType; known are assisted, containment, manual; \
          to send it all the same, use RemediationType::other",
     );
-    refused(c.get_agent(0).send().await, "`id` is 0, which is no id");
-    refused(
-        c.create_organization(types::CreateOrganization::new(" ", "k"))
-            .send()
-            .await,
-        "`name` is blank",
-    );
-    refused(
-        c.list_agents()
-            .page_size(0)
-            .platform("beos")
-            .version("1")
-            .send()
-            .await,
+    assert!(server.take_requests().is_empty());
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_is_told_at_once() {
+    let server = Server::start().await;
+    let agents = server.client().list_agents().page_size(0).platform("beos");
+    not_sent(
+        agents.version("1").send().await,
         "`platform`: \"beos\" is not a known Platform; known are darwin, email_security, google, \
          linux, microsoft_365, other, windows; \
          to send it all the same, use Platform::other; `page_size` is 0; it must be from 1 to 500",
-    );
-    let zero = types::UpgradeResellerSubscription::new(0);
-    refused(
-        c.upgrade_reseller_subscription(1, zero).send().await,
-        "`minimum` is 0; it must be at least 1",
     );
     assert!(server.take_requests().is_empty());
 }

@@ -11,7 +11,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use huntress::{Client, OddField};
+use huntress::OddField;
 use serde_json::{Map, Value, json};
 use support::Server;
 use support::calls::{Calls, calls};
@@ -267,23 +267,30 @@ impl Answer {
 /// Calls of one operation, lenient and strict, and what was told.
 struct Tried<'a> {
     server: &'a Server,
-    calls: &'a Calls,
-    lenient: Client,
-    strict: Client,
+    document: &'a Value,
+    lenient: Calls,
+    strict: Calls,
     told: Arc<Mutex<Vec<OddField>>>,
+}
+
+/// What became of the records with an odd value.
+#[derive(Default)]
+struct Tally {
+    survived: usize,
+    lost: Vec<String>,
 }
 
 impl Tried<'_> {
     async fn result(&self, place: &str, body: &Value) -> Result<String, String> {
         self.server.answer(200, body.to_string());
-        let result = self.calls[place](&self.lenient).await;
+        let result = self.lenient[place]().await;
         result.map_err(|error| error.to_string())
     }
 
     /// Whether a strict client gives out something else than a fault.
     async fn is_taken_strictly(&self, place: &str, body: &Value) -> bool {
         self.server.answer(200, body.to_string());
-        match self.calls[place](&self.strict).await {
+        match self.strict[place]().await {
             Ok(result) => !result.contains("OddRecord"),
             Err(error) => {
                 assert!(error.is_decode(), "{error}");
@@ -291,11 +298,61 @@ impl Tried<'_> {
             }
         }
     }
+
+    /// The paths that were told since the last call of this.
+    fn take_told(&self) -> Vec<String> {
+        let told = std::mem::take(&mut *self.told.lock().unwrap());
+        told.iter().map(|odd| odd.path().to_owned()).collect()
+    }
+
+    /// Puts every odd value into every place of an answer.
+    async fn all(&self, place: &str, answer: &Answer, tally: &mut Tally) {
+        let good = payload(self.document, &answer.schema, Fill::All);
+        let mut found = Vec::new();
+        places(&good, "", &mut found);
+        let mut known = BTreeMap::new();
+        for at in found {
+            for odd in pool() {
+                let mut record = good.clone();
+                *record.pointer_mut(&at).unwrap() = odd.clone();
+                let case = format!("{place} {at} = {odd}");
+                let (fits, paths) = fitted(self.document, &answer.schema, &record, &answer.path());
+                let Some(fits) = fits else {
+                    // A record without its id is none.
+                    assert!(at == "/id", "{case}");
+                    continue;
+                };
+                if fits == record {
+                    continue;
+                }
+                let expected = answer.body(&fits, &good);
+                // Of most odd values it is the same: the one of an absent field.
+                let known = match known.entry(fits.to_string()) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(vacant) => {
+                        let result = self.result(place, &expected).await;
+                        assert_eq!(self.take_told().len(), 0, "{case}");
+                        vacant.insert(result.unwrap())
+                    }
+                };
+                let odd = answer.body(&record, &good);
+                match self.result(place, &odd).await {
+                    Ok(result) if result == *known => tally.survived += 1,
+                    result => tally.lost.push(format!("{case}: {result:?}")),
+                }
+                let told = self.take_told();
+                let paths = paths.iter().map(|path| path.trim_start_matches('.'));
+                assert_eq!(told, paths.collect::<Vec<_>>(), "{case}");
+                let strict = self.is_taken_strictly(place, &odd).await;
+                assert_eq!(strict, told.is_empty(), "strictly: {case}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
 async fn every_property_of_every_answer_times_every_odd_value() {
-    let (document, calls, server) = (document(), calls(), Server::start().await);
+    let (document, server) = (document(), Server::start().await);
     let told: Arc<Mutex<Vec<OddField>>> = Arc::default();
     let tell = {
         let told = told.clone();
@@ -303,12 +360,12 @@ async fn every_property_of_every_answer_times_every_odd_value() {
     };
     let tried = Tried {
         server: &server,
-        calls: &calls,
-        lenient: server.builder().on_odd_field(tell).build().unwrap(),
-        strict: server.builder().strict().build().unwrap(),
+        document: &document,
+        lenient: calls(&server.builder().on_odd_field(tell).build().unwrap()),
+        strict: calls(&server.builder().strict().build().unwrap()),
         told,
     };
-    let (mut survived, mut lost) = (0, Vec::new());
+    let mut tally = Tally::default();
     let mut seen = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
@@ -316,57 +373,13 @@ async fn every_property_of_every_answer_times_every_odd_value() {
                 continue;
             };
             // Several operations answer the same in the same envelope.
-            if !seen.insert(format!("{} {}", answer.kind, answer.schema)) {
-                continue;
-            }
-            let place = format!("{} {path}", method.to_uppercase());
-            let good = payload(&document, &answer.schema, Fill::All);
-            let mut found = Vec::new();
-            places(&good, "", &mut found);
-            let mut known = BTreeMap::new();
-            for at in found {
-                for odd in pool() {
-                    let mut record = good.clone();
-                    *record.pointer_mut(&at).unwrap() = odd.clone();
-                    let case = format!("{place} {at} = {odd}");
-                    let (fits, paths) = fitted(&document, &answer.schema, &record, &answer.path());
-                    let Some(fits) = fits else {
-                        // A record without its id is none.
-                        assert!(at == "/id", "{case}");
-                        continue;
-                    };
-                    if fits == record {
-                        continue;
-                    }
-                    let expected = answer.body(&fits, &good);
-                    // Of most odd values it is the same: the one of an absent field.
-                    let known = match known.entry(fits.to_string()) {
-                        Entry::Occupied(known) => known.into_mut(),
-                        Entry::Vacant(place_of) => {
-                            let result = tried.result(&place, &expected).await;
-                            assert_eq!(tried.told.lock().unwrap().len(), 0, "{case}");
-                            place_of.insert(result.unwrap())
-                        }
-                    };
-                    let odd = answer.body(&record, &good);
-                    let result = tried.result(&place, &odd).await;
-                    match result {
-                        Ok(result) if result == *known => survived += 1,
-                        result => lost.push(format!("{case}: {result:?}")),
-                    }
-                    let told = std::mem::take(&mut *tried.told.lock().unwrap());
-                    let told: Vec<_> = told.iter().map(|odd| odd.path().to_owned()).collect();
-                    let paths: Vec<_> = paths
-                        .iter()
-                        .map(|path| path.trim_start_matches('.').to_owned())
-                        .collect();
-                    assert_eq!(told, paths, "{case}");
-                    let strict = tried.is_taken_strictly(&place, &odd).await;
-                    assert_eq!(strict, told.is_empty(), "strictly: {case}");
-                }
+            if seen.insert(format!("{} {}", answer.kind, answer.schema)) {
+                let place = format!("{} {path}", method.to_uppercase());
+                tried.all(&place, &answer, &mut tally).await;
             }
         }
     }
+    let Tally { survived, lost } = tally;
     println!("{survived} records survived, {} were lost", lost.len());
     assert!(
         lost.is_empty(),

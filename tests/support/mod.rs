@@ -86,7 +86,7 @@ impl Server {
         self.builder().build().unwrap()
     }
 
-    /// Of the same, to be changed.
+    /// The builder of such a client, for a test that needs another one.
     pub fn builder(&self) -> ClientBuilder {
         builder(&self.base_url)
     }
@@ -185,7 +185,7 @@ impl Answer {
     }
 }
 
-/// Of a client that sends every call at once and once.
+/// The builder of a client that sends every call at once and once.
 pub fn builder(base_url: &str) -> ClientBuilder {
     Client::builder()
         .base_url(base_url)
@@ -211,6 +211,17 @@ pub fn until(mut done: impl FnMut() -> bool) -> impl Future<Output = ()> {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// The error of a call that fails, if just this predicate holds for it.
+#[track_caller]
+pub fn refused<T: std::fmt::Debug>(
+    result: Result<T, huntress::Error>,
+    predicate: &str,
+) -> huntress::Error {
+    let error = result.unwrap_err();
+    assert_eq!(predicates(&error), [predicate], "{error}");
+    error
 }
 
 /// The predicates that hold for an error.
@@ -270,10 +281,10 @@ pub fn innermost(error: &huntress::Error) -> String {
     text
 }
 
-/// Of a plain client for loopback, which speaks no TLS.
+/// The builder of a plain client for loopback, which speaks no TLS.
 pub fn http_client() -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder();
-    // But reqwest wants a provider for it.
+    // Without it reqwest still needs a provider.
     #[cfg(feature = "rustls")]
     let builder = builder.tls_backend_preconfigured({
         let provider = Arc::new(rustls::crypto::ring::default_provider());

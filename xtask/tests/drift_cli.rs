@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use support::{BadInput, SPEC, UPSTREAM, Workspace, bad_inputs, http, serve};
+use support::{BadInput, SPEC, Workspace, bad_inputs, http, serve, with_words};
 
 /// The text of a document with a change of each level: a property gone, a lower maximum, a
 /// filter that is new.
@@ -67,27 +67,27 @@ fn no_drift_is_one_line_and_status_0() {
 }
 
 #[test]
-fn the_vendors_own_document_over_http_is_no_drift_and_new_words_are_counted() {
-    let Ok(api) = fs::read_to_string(format!("{UPSTREAM}/swagger_doc.json")) else {
-        println!("{UPSTREAM} is not there: the vendor's own document was not compared");
-        return;
-    };
-    let webhooks = fs::read(format!("{UPSTREAM}/webhooks_doc.json")).unwrap();
-    let webhooks = serve(http("200 OK", &webhooks));
+fn what_was_taken_over_is_no_drift_and_new_words_are_counted() {
     let workspace = Workspace::new();
-    let compare = |api: &str| {
-        let from = serve(http("200 OK", api.as_bytes()));
+    let webhooks = workspace.read("webhooks_doc.json");
+    let mut webhooks: Value = serde_json::from_str(&webhooks).unwrap();
+    webhooks["info"]["description"] = json!("Words.");
+    let webhooks = workspace.write("webhooks.json", &webhooks.to_string());
+    let mut document = with_words(&workspace.contract());
+    let vendor = workspace.write("vendor.json", &document.to_string());
+    workspace.succeeds(&["fetch", "--from", &vendor, "--webhooks-from", &webhooks]);
+    let compare = |document: &Value| {
+        let from = serve(http("200 OK", document.to_string().as_bytes()));
         drift(&workspace, &["--from", &from, "--webhooks-from", &webhooks])
     };
-    let same = compare(&api);
+    let same = compare(&document);
     assert_eq!(
         same.stdout,
         "drift: 0 breaking, 0 warning, 0 info, 0 texts\n"
     );
-    let mut document: Value = serde_json::from_str(&api).unwrap();
     document["info"]["description"] = json!("Other words.");
     document["definitions"]["Agent"]["properties"]["os"]["example"] = json!("BeOS");
-    let other = compare(&document.to_string());
+    let other = compare(&document);
     assert_eq!(
         other.stdout,
         "drift: 0 breaking, 0 warning, 0 info, 2 texts\n"

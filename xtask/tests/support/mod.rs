@@ -7,11 +7,47 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+use xtask::contract::SHAPE;
 
 pub const SPEC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../spec");
-pub const UPSTREAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/upstream");
+
+/// A contract as a vendor serves it: with an example for each shape, and words beside it.
+pub fn with_words(contract: &Value) -> Value {
+    match contract {
+        Value::Object(map) => {
+            let mut worded = map.clone();
+            for value in worded.values_mut() {
+                *value = with_words(value);
+            }
+            if let Some(shape) = worded.remove(SHAPE) {
+                worded.insert("example".to_owned(), example(&shape));
+                worded.insert("description".to_owned(), json!("Words."));
+            }
+            Value::Object(worded)
+        }
+        Value::Array(items) => items.iter().map(with_words).collect(),
+        other => other.clone(),
+    }
+}
+
+fn example(shape: &Value) -> Value {
+    match shape {
+        Value::Object(map) => {
+            let examples = map.iter().map(|(key, shape)| (key.clone(), example(shape)));
+            Value::Object(examples.collect())
+        }
+        Value::Array(items) => items.iter().map(example).collect(),
+        shape => match shape.as_str().unwrap() {
+            "string" => json!("some text"),
+            "integer" => json!(7),
+            "number" => json!(1.5),
+            "boolean" => json!(true),
+            other => panic!("no example of {other}"),
+        },
+    }
+}
 
 /// A copy of the `spec` folder to work in.
 pub struct Workspace(pub TempDir);
