@@ -43,8 +43,8 @@ impl AccountClient {
     }
 }
 
-/// The operations that an own account and a managed one have in common are in
-/// [`AccountOperations`](crate::AccountOperations), which nobody else can implement.
+/// What lets nobody else implement [`AccountOperations`](crate::AccountOperations), the trait
+/// of the operations that an own account and a managed one have in common.
 pub(crate) mod sealed {
     /// Whose account a call is for.
     pub trait Scope {

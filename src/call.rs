@@ -1,10 +1,10 @@
 //! The way of a call: quota, attempt, retry, and the deadline around them.
 //!
-//! Every attempt takes a permit of the quota, and reads its whole body: an answer that
-//! breaks off is a failed attempt, not half a success. Whether a failed attempt is made
-//! again is decided in `retry.rs`; how long anybody waits for the quota, in
-//! `rate_limit.rs`. What became of each attempt is remembered, since the error of the last
-//! must not forget that an earlier one may have arrived.
+//! Every attempt takes a permit of the quota and reads the whole body of its answer: an
+//! answer that breaks off is a failed attempt, not half a success. `retry.rs` decides whether
+//! a failed attempt is made again, and `rate_limit.rs` how long anybody waits for the quota.
+//! What became of each attempt is remembered, since the error of the last one must say
+//! whether an earlier one may have arrived.
 
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
@@ -27,7 +27,7 @@ use crate::retry_after::retry_after;
 
 /// How many more calls the server would take; not every answer has it.
 const REMAINING: &str = "x-huntress-api-call-remaining";
-/// What is allocated for a body before it comes; the server may announce anything.
+/// The most that is allocated for a body before it comes, whatever the server announces.
 const ALLOCATED_AHEAD: u64 = 1 << 20;
 
 /// What every builder of a call has.
@@ -74,7 +74,7 @@ impl Call {
         }
     }
 
-    /// The operation as it is called here, if there is nothing wrong with its input.
+    /// The operation as it is called here, unless something is wrong with its input.
     pub(crate) fn checked(&self, operation: Operation) -> Result<Operation, Error> {
         let operation = operation
             .for_account(self.account_id)
@@ -107,7 +107,7 @@ impl Call {
             let mut pairs = request.url_mut().query_pairs_mut();
             pairs.extend_pairs(&options.query);
         }
-        // hyper's limit for a URI; it would be told as a broken exchange.
+        // hyper's limit for a URI, which would look like a broken exchange.
         let length = request.url().as_str().len();
         if length > LONGEST_URL {
             let problem = format!("its URL has {length} bytes; at most {LONGEST_URL} can be sent");
@@ -325,7 +325,7 @@ impl Client {
         let mut body = Vec::new();
         let whole = read(&mut response, &mut body, inner.max_body).await;
         if !status.is_success() {
-            // As much of its body as came, since the status says the most.
+            // With as much of its body as came, since the status says the most.
             let kind = Kind::Status {
                 status,
                 body,
@@ -344,7 +344,7 @@ impl Client {
     }
 }
 
-/// Reads a body; `false` where it is larger than the limit, and was cut there.
+/// Reads a body; `false` where it is larger than the limit and was cut there.
 async fn read(
     response: &mut reqwest::Response,
     body: &mut Vec<u8>,
@@ -404,8 +404,8 @@ impl Received {
         }
     }
 
-    /// The one page that it holds. Where the list goes on and does not say how, that is an
-    /// error: a loop over the tokens would take the page for the last.
+    /// The one page that it holds. Where the list goes on without saying how, that is an
+    /// error, because a loop over the tokens would take the page for the last one.
     pub(crate) fn page<T: DeserializeOwned>(
         self,
         key: &'static str,
@@ -421,7 +421,7 @@ impl Received {
         }
     }
 
-    /// Decodes a page and tells what was odd.
+    /// Decodes a page, and reports what was odd.
     pub(crate) fn open<T: DeserializeOwned>(
         &self,
         key: &'static str,
@@ -446,7 +446,7 @@ impl Received {
         }
     }
 
-    /// The body and all, as it came.
+    /// The whole response, with its body as it came.
     pub(crate) fn into_response(mut self) -> Response<Vec<u8>> {
         let body = std::mem::take(&mut self.body);
         self.response(body)
@@ -463,7 +463,7 @@ impl Received {
         })
     }
 
-    /// An error of a part of it.
+    /// An error about a part of it.
     pub(crate) fn error(&self, kind: Kind) -> Error {
         Error::new(kind)
             .of(self.operation.clone())
@@ -477,7 +477,7 @@ impl Received {
     }
 }
 
-/// What is wrong with a page that more follow, with no way to ask for them.
+/// What is wrong with a page after which more follow, without a way to ask for them.
 pub(crate) fn goes_on(by: &str) -> Problem {
     format!("the list goes on (`{by}`), but no token says how: items are missing")
 }

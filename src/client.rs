@@ -23,8 +23,8 @@ const BASE_URL_VARIABLE: &str = "HUNTRESS_BASE_URL";
 const USER_AGENT: &str = concat!("huntress-rs/", env!("CARGO_PKG_VERSION"));
 const TIMEOUT: Duration = Duration::from_secs(60);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Load balancers commonly close idle connections after 60 seconds. A request sent at that
-/// moment is lost, and of a write nobody would know what became of it.
+/// Load balancers commonly close idle connections after 60 seconds. A request that is sent
+/// at that moment is lost, and nobody could say whether a write took effect.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(45);
 const MAX_BODY: usize = 64 << 20;
 
@@ -41,17 +41,17 @@ const MAX_BODY: usize = 64 << 20;
 /// panics, as it does for any timer or socket.
 ///
 /// One client serves several runtimes, at once or one after the other, but a connection
-/// belongs to the runtime that made it. When that one ends, its idle connections are closed,
-/// and the next call makes a new one: nothing is lost. A call of another runtime that is
-/// under way on such a connection then breaks off: a read is sent again, of a write it is
-/// not known whether it took effect. A runtime that lives on but that nobody drives (of one
-/// thread, between two `block_on`) holds its connections without serving them, and a call
-/// of another runtime that gets one of them waits for its time-out; give each such runtime a
-/// client of its own, with the same [`RateLimiter`].
+/// belongs to the runtime that made it. When that runtime ends, its idle connections are
+/// closed, and the next call makes a new one: nothing is lost. If a call of another runtime
+/// is under way on such a connection, it breaks off: a read is sent again, and for a write
+/// it is not known whether it took effect. A runtime that is not driven (one of a single
+/// thread, between two calls of `block_on`) holds its connections without serving them, and
+/// a call of another runtime that gets one of these waits until its time-out. Give each such
+/// runtime a client of its own, with the same [`RateLimiter`].
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
-/// Cheap to clone: what all keys of an account share is behind an `Arc`.
+/// Cheap to clone: what all keys of an account have in common is behind an `Arc`.
 #[derive(Clone)]
 pub(crate) struct Inner {
     http: reqwest::Client,
@@ -153,7 +153,7 @@ impl Client {
         &self.0.base_url
     }
 
-    /// What the path of an operation that can be scoped follows.
+    /// What comes before the path of an operation that can be scoped.
     pub(crate) fn scope_url(&self, account_id: Option<i64>) -> String {
         match account_id {
             Some(id) => format!("{}/v1/accounts/{id}", self.base_url()),
@@ -207,31 +207,31 @@ impl ClientBuilder {
 
     /// Allows a base URL of `http` on any host, for a simulator in another container.
     ///
-    /// Whoever is on the way then reads the credentials, which are sent with every call, and
-    /// all that is asked and answered, and can change it. Only for credentials that are
-    /// worth nothing. No environment variable does this.
+    /// Everybody on the way can then read the credentials, which are sent with every call,
+    /// and can read and change every request and answer. Use it only with credentials that
+    /// are worth nothing. No environment variable does this.
     pub fn allow_plain_http(mut self) -> Self {
         self.allow_plain_http = true;
         self
     }
 
     /// The proxy that all calls go through, such as `http://proxy.example:8080`; the schemes
-    /// are `http`, `https`, `socks4`, `socks4a`, `socks5` and `socks5h` (`h` and `4a`: the
-    /// proxy looks up the host; SOCKS needs a TLS feature). It may have `user:password@` before the host,
-    /// percent-encoded; no text of this crate shows it.
+    /// are `http`, `https`, `socks4`, `socks4a`, `socks5` and `socks5h` (with `socks4a` and
+    /// `socks5h` the proxy looks up the host; SOCKS needs a TLS feature). It may have
+    /// `user:password@` before the host, percent-encoded; no text of this crate shows it.
     ///
-    /// Without this, `https` goes through what the environment names (`HTTPS_PROXY` or
-    /// `ALL_PROXY`, but for the hosts of `NO_PROXY`), or what the system says on macOS and
-    /// Windows, and `http` through none. With it, the environment has no say. Loopback is
-    /// always reached directly.
+    /// Without this, `https` goes through the proxy that the environment names (`HTTPS_PROXY`
+    /// or `ALL_PROXY`, except for the hosts of `NO_PROXY`) or that the system has on macOS
+    /// and Windows, and `http` goes through none. With it, the environment has no say.
+    /// Loopback is always reached directly.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = Some(url.into());
         self
     }
 
-    /// Trusts these certificates besides the platform's: one or more in PEM, such as that of
-    /// a proxy which looks into TLS. Can be called more than once. Where the platform has no
-    /// certificates, these alone are trusted.
+    /// Trusts these certificates in addition to the platform's: one or more in PEM, such as
+    /// that of a proxy which inspects TLS. Can be called more than once. Where the platform
+    /// has no certificates, these alone are trusted.
     pub fn root_certificate(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.roots.push(pem.as_ref().to_vec());
         self
@@ -271,7 +271,7 @@ impl ClientBuilder {
     }
 
     /// How many bytes the body of a response may have, decompressed; 64 MiB by default. A
-    /// larger one is an error, and of an error's body no more is kept.
+    /// larger body is an error, and no more than this is kept of the body of an error.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
@@ -284,9 +284,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Is told of each value that does not fit its field and is left out, from whatever
-    /// task decodes it; a warning is logged in any case (at most one a minute for each
-    /// operation and path). It should be quick, and not panic.
+    /// Called with each value that does not fit its field and is left out, in the task that
+    /// decodes it. A warning is logged in any case (at most one a minute for each operation
+    /// and path). It should be quick, and must not panic.
     pub fn on_odd_field(mut self, tell: impl Fn(&OddField) + Send + Sync + 'static) -> Self {
         self.teller = Teller::new(tell);
         self
@@ -308,9 +308,9 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// When the credentials are missing or malformed, the base URL is neither `https` nor
-    /// on loopback, the proxy's URL or the user agent is none, a root certificate is not
-    /// PEM, or TLS is needed and cannot be set up: there are no certificates, or this crate
-    /// was built without a TLS feature.
+    /// on loopback, the proxy's URL or the user agent is not valid, a root certificate is
+    /// not PEM, or TLS is needed and cannot be set up, because there are no certificates or
+    /// this crate was built without a TLS feature.
     pub fn build(self) -> Result<Client, Error> {
         let Some(credentials) = self.credentials else {
             return Err(configuration(

@@ -4,9 +4,9 @@
 //! `pagination`. Where the expected key is missing the answer is not what was asked for:
 //! that is an error, never an empty result.
 //!
-//! A body is decoded by serde in one pass, as text: to check it once costs less than to check
-//! each string in it, and a byte that is no UTF-8 costs its character alone. Only where that
-//! failed are its records looked at one by one, and made to fit where their type can be
+//! A body is decoded by serde in one pass, as text: it is cheaper to check the encoding once
+//! than in each string, and a byte that is not UTF-8 spoils one character only. Only where
+//! that failed are its records looked at one by one, and made to fit if their type allows it
 //! (`fit.rs`).
 
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -66,13 +66,13 @@ impl Reading {
         }
     }
 
-    /// The same, or with an error for each value that does not fit.
+    /// The same; if strict, a value that does not fit is an error.
     pub(crate) fn or_strict(mut self, strict: bool) -> Self {
         self.strict |= strict;
         self
     }
 
-    /// One value, and what was taken out of it; or where below it is what is wrong.
+    /// One value, and what was taken out of it; or what is wrong with it, and where.
     fn read<T: DeserializeOwned>(self, json: &str) -> Result<(T, Vec<Removed>), Fault> {
         let Some(mend) = self.mend else {
             let mut deserializer = serde_json::Deserializer::from_str(json);
@@ -105,7 +105,8 @@ struct Fault {
     problem: String,
 }
 
-/// An error of serde with its path instead of its column, which is one of a cut-out text.
+/// An error of serde, with its path instead of its column, which would be that of a part of
+/// the body.
 fn placed(error: serde_path_to_error::Error<serde_json::Error>) -> Fault {
     let path = error.path().to_string();
     Fault {
@@ -135,7 +136,7 @@ pub(crate) fn one<T: DeserializeOwned>(
     let (json, place) = match envelope {
         Envelope::Nothing => ("null", ""),
         Envelope::Under(key) => {
-            // In one pass, which nearly always does.
+            // One pass is enough for nearly every body.
             if let Ok(Opened { value, .. }) = opened(body, key) {
                 return Ok((value, whole(key, None, Vec::new())));
             }
@@ -244,7 +245,7 @@ pub(crate) enum Next {
     /// It ends here.
     End,
     Token(String),
-    /// There is more, and no token to ask for it; what says so.
+    /// There is more, but no token to ask for it; the key that says so.
     Untold(String),
 }
 
@@ -292,7 +293,7 @@ fn token_of(url: &str) -> Option<String> {
     (!token.is_empty()).then(|| token.into_owned())
 }
 
-/// The `id` of a record, where it has one that can be told.
+/// The `id` of a record, where it has a usable one.
 fn id_of(json: &str) -> Option<i64> {
     #[derive(serde::Deserialize)]
     struct Id {
@@ -310,7 +311,7 @@ fn keys_of(json: &str) -> Result<Vec<String>, Problem> {
     }
 }
 
-/// A proxy's page and an empty answer, which a JSON parser would describe badly.
+/// Refuses a proxy's page and an empty answer, which a JSON parser would describe badly.
 fn expect_json(body: &str) -> Result<(), Problem> {
     match body.trim_ascii_start() {
         "" => Err("it is empty".to_owned()),

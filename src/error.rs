@@ -18,7 +18,7 @@ use crate::visible::visible;
 /// What went wrong with a call, or with making a client.
 ///
 /// Its text says what was called, what came back and what to do. The predicates tell the
-/// cases apart, and [`outcome`](Self::outcome) tells what became of a write:
+/// cases apart, and [`outcome`](Self::outcome) says what became of a write:
 ///
 /// ```
 /// use huntress::Outcome;
@@ -54,8 +54,8 @@ struct Inner {
 
 /// What became of a call that failed.
 ///
-/// Ordered by how much may have happened; a call that was sent several times has the
-/// outcome of the attempt that may have done most, except that `Done` is certain.
+/// Ordered by how much may have happened. A call that was sent several times has the outcome
+/// of the attempt that may have done the most; `Done` is certain, whatever came before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// No request left this machine, or none could be delivered.
@@ -171,7 +171,7 @@ impl Error {
     }
 
     /// No answer, or not all of it, within the time-out or the deadline; or the server's
-    /// own 408. What became of a write is told by [`outcome`](Self::outcome).
+    /// own 408. [`outcome`](Self::outcome) says what became of a write.
     pub fn is_timeout(&self) -> bool {
         let ran_out = match self.0.kind {
             Kind::Incomplete { why, .. } => why != Incomplete::BrokenOff,
@@ -182,7 +182,7 @@ impl Error {
     }
 
     /// No connection was made, so the last attempt certainly did not arrive: no network, no
-    /// such host, a certificate that is not trusted, a proxy that wants a login.
+    /// such host, a certificate that is not trusted, a proxy that asks for a login.
     pub fn is_connect(&self) -> bool {
         matches!(self.0.kind, Kind::Connect | Kind::ProxyLogin)
     }
@@ -199,9 +199,10 @@ impl Error {
         matches!(self.0.kind, Kind::TooLarge { .. })
     }
 
-    /// The call succeeded, but its answer as a whole is not what was asked for, see
-    /// [`body`](Self::body); or a list goes on and does not say how. Of a stream: records
-    /// are missing. One record that is odd is [`is_record`](Self::is_record) instead.
+    /// The call succeeded, but its answer as a whole is not what was asked for (see
+    /// [`body`](Self::body)), or a list goes on without saying how. If a stream gives this,
+    /// records are missing. For a single odd record [`is_record`](Self::is_record) holds
+    /// instead.
     pub fn is_decode(&self) -> bool {
         matches!(self.0.kind, Kind::Decode { .. })
     }
@@ -251,9 +252,9 @@ impl Error {
         }
     }
 
-    /// How long the server asks to be left alone (`Retry-After`, in seconds or as a date),
-    /// where it refused the call and said so. A stream or a call that is made again waits
-    /// by itself; this is for a program that would rather stop.
+    /// How long the server asks its callers to wait (`Retry-After`, in seconds or as a date),
+    /// where it refused the call and said so. The next call waits that long without being
+    /// told to; this is for a program that would rather stop.
     pub fn retry_after(&self) -> Option<Duration> {
         match self.0.kind {
             Kind::Status { retry_after, .. } => retry_after,
@@ -261,15 +262,15 @@ impl Error {
         }
     }
 
-    /// How often the call was tried: 0 where it was refused before or the deadline passed
-    /// first, more than 1 where it was tried again. The text is the last attempt's; what
-    /// became of all of them is [`outcome`](Self::outcome).
+    /// How often the call was tried: 0 where it was refused before it was sent or the
+    /// deadline passed first, more than 1 where it was tried again. The text is about the
+    /// last attempt; [`outcome`](Self::outcome) is about all of them.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// The body as it came, where the server answered, with the credentials masked; the
-    /// JSON of the one record where [`is_record`](Self::is_record).
+    /// The body as it came, where the server answered, with the credentials masked; where
+    /// [`is_record`](Self::is_record) holds, the JSON of that record.
     pub fn body(&self) -> Option<&[u8]> {
         match &self.0.kind {
             Kind::Status { body, .. } | Kind::Decode { body, .. } => Some(body),
@@ -329,7 +330,7 @@ impl Error {
         {
             *body = masked;
         }
-        // Some forms of them show only once the body is parsed.
+        // Some forms of the credentials show only once the body is parsed.
         self.0.mask = mask.clone();
         self
     }
@@ -349,13 +350,13 @@ impl Error {
     pub(crate) fn transport(error: reqwest::Error, answered: Option<StatusCode>) -> Self {
         let error = error.without_url();
         let incomplete = |why| Kind::Incomplete { why, answered };
-        // A connection that took too long to make is both, and was certainly not made.
+        // A connection that took too long to make is both, and it was certainly not made.
         let kind = if error.is_builder() {
             Kind::Refused(format!(
                 "the request cannot be built: {}",
                 innermost(&error)
             ))
-        } else if error.is_connect() && wants_proxy_login(&error) {
+        } else if error.is_connect() && asks_for_proxy_login(&error) {
             Kind::ProxyLogin
         } else if error.is_connect() {
             Kind::Connect
@@ -473,7 +474,7 @@ impl Error {
             Kind::Connect => "; check the network and the base URL",
             Kind::ProxyLogin => "; nothing was sent: give the proxy's URL its user and password",
             Kind::Decode { body, .. } if envelope::is_html(body) => {
-                "; check the base URL, and whether a proxy wants a login"
+                "; check the base URL, and whether a proxy asks for a login"
             }
             Kind::Decode { .. } => "; please report it with the shape of the body",
             Kind::Status { status, .. } => match (status.as_u16(), write) {
@@ -495,7 +496,7 @@ impl Error {
         }
     }
 
-    /// What really happened, where the text of the kind does not say it.
+    /// The cause, where the text of the kind does not say it.
     fn cause(&self) -> Option<String> {
         let source = self.0.source.as_deref()?;
         let told = match self.0.kind {
@@ -537,7 +538,7 @@ impl fmt::Display for Error {
                 write!(f, "{status}, but the body has more than {limit} bytes")?;
             }
             Kind::Connect => f.write_str("cannot connect")?,
-            Kind::ProxyLogin => f.write_str("the proxy wants a login (407)")?,
+            Kind::ProxyLogin => f.write_str("the proxy asks for a login (407)")?,
             Kind::Record { record, .. } => write!(f, "a record does not decode: {record}")?,
             Kind::Decode {
                 status, problem, ..
@@ -594,15 +595,15 @@ fn shown(status: StatusCode) -> String {
     }
 }
 
-/// Whether a proxy refused to connect for want of a login; its client says so in words only.
-fn wants_proxy_login(error: &dyn StdError) -> bool {
+/// Whether a proxy refused to connect without a login, which reqwest says in words only.
+fn asks_for_proxy_login(error: &dyn StdError) -> bool {
     let text = innermost(error).to_ascii_lowercase();
     text.contains("proxy auth")
 }
 
-/// What really happened: the last of an error's sources, in the words of the first that says
-/// all of it. (OpenSSL's last one says that a certificate is refused; the one before adds
-/// why.)
+/// The cause of an error: the text of its last source, or of the first source that contains
+/// that text. (The last one of OpenSSL says that a certificate is refused; the one before it
+/// adds why.)
 pub(crate) fn innermost(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

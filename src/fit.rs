@@ -1,16 +1,16 @@
 //! Makes JSON fit the type that is to be read from it.
 //!
-//! A record is decoded by serde, and nothing here runs. Only where that failed does
-//! [`Fit`] go through it field by field, as its type says:
+//! Nearly every record is decoded by serde alone. Only where that failed does [`Fit`] go
+//! through the record field by field, as its type says:
 //!
 //! - what says the same in another form is converted: a digit string to an integer,
 //!   `22631.0` too, a number or a boolean to text, one value to a list of it;
-//! - what does not fit is taken out and noted with its path: a field by itself, an element
-//!   of a list by itself, a nested record only where it has no `id`;
+//! - what does not fit is taken out and noted with its path: one field, one element of a
+//!   list, or a nested record if it lacks its `id`;
 //! - null is the absence of a value.
 //!
-//! What remains decodes. A caller's own type has no [`Fit`]: it is decoded as it is, or is
-//! an error.
+//! What remains can be decoded. A caller's own type has no [`Fit`]: it is decoded as it is,
+//! or the result is an error.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,7 +25,7 @@ use crate::timestamp;
 
 /// A type of the API, to which JSON can be made to fit.
 pub trait Fit: DeserializeOwned {
-    /// Reads it as it nearly always comes; null is none.
+    /// Reads it in its usual form; null is the absence of a value.
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
         Option::deserialize(deserializer)
     }
@@ -47,7 +47,7 @@ pub(crate) struct Removed {
     pub(crate) problem: String,
 }
 
-/// What was taken out so far, and where we are.
+/// What was taken out so far, and the present place.
 #[derive(Default)]
 pub struct Odd {
     path: Vec<Step>,
@@ -59,7 +59,7 @@ enum Step {
     Index(usize),
 }
 
-/// Makes a record fit its type and tells what was taken out of it.
+/// Makes a record fit its type, and returns what was taken out of it.
 pub(crate) fn fit<T: Fit>(value: &mut Value) -> Result<Vec<Removed>, Misfit> {
     let mut odd = Odd::default();
     T::fit(value, &mut odd)?;
@@ -93,7 +93,7 @@ impl Odd {
     /// Makes a part fit; one that does not is taken out of it, noted, and left as null.
     fn part<T: Fit>(&mut self, step: Step, value: &mut Value) -> bool {
         self.path.push(step);
-        // Conversions of a part that is then given up are not to be seen.
+        // Where the part is given up, what was converted within it must not show.
         let (before, noted) = (value.clone(), self.removed.len());
         let fits = T::fit(value, self);
         if let Err(Misfit(problem)) = &fits {
@@ -136,7 +136,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A field that need not be there; one that does not fit is as if it were not.
+    /// A field that need not be there; one that does not fit counts as absent.
     pub(crate) fn optional<T: Fit>(&mut self, key: &'static str) {
         if let Some(value) = self.map.get_mut(key)
             && !value.is_null()
@@ -278,7 +278,7 @@ impl<T: Fit> Fit for Vec<T> {
             if matches!(value, Value::Null) || value.as_str().is_some_and(str::is_empty) {
                 return Err(Misfit::expected("a list", value));
             }
-            // One value where a list of such is due.
+            // A single value in the place of a list of such values.
             let noted = odd.removed.len();
             let mut one = value.clone();
             if T::fit(&mut one, odd).is_err() {

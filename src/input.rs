@@ -1,15 +1,15 @@
 //! Checks of what a caller hands in, before a request is sent.
 //!
 //! The generated setters and checks call these. What is wrong is kept beside the values,
-//! and all of it becomes the one error of the call, so that a chain of setters reads
-//! without a `?` in each line and two typos are told at once.
+//! and all of it becomes the one error of the call. So a chain of setters needs no `?` in
+//! each line, and two typos are reported at once.
 
 use std::any::type_name;
 use std::fmt::Display;
 use std::num::TryFromIntError;
 
-/// What is wrong with the input of a call or body. The last word on a name counts, so that
-/// a good value mends a bad one.
+/// What is wrong with the input of a call or body. What was set last under a name counts, so
+/// a good value replaces a bad one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Problems(Vec<(&'static str, String)>);
 
@@ -22,7 +22,8 @@ impl Problems {
         self.settle(name, value.try_into().map_err(told))
     }
 
-    /// The same of a whole number with limits, of which the conversion says too little.
+    /// The same for a whole number with limits, which the text of a failed conversion would
+    /// not name.
     pub(crate) fn number<V, T>(
         &mut self,
         name: &'static str,
@@ -40,7 +41,7 @@ impl Problems {
         )
     }
 
-    /// Converts each item; all that do not convert are told.
+    /// Converts each item, and reports every one that does not convert.
     pub(crate) fn list<I, T>(&mut self, name: &'static str, values: I) -> Option<Vec<T>>
     where
         I: IntoIterator,
@@ -68,20 +69,20 @@ impl Problems {
             .ok()
     }
 
-    /// Something is wrong with what `name` is now.
+    /// Notes that something is wrong with the present value of `name`.
     pub(crate) fn add(&mut self, name: &'static str, problem: String) {
         self.0.push((name, problem));
     }
 
-    /// Those of a body, or of a part of it.
+    /// Adds the problems of a body, or of a part of one.
     pub(crate) fn extend(&mut self, others: &Self) {
         self.0.extend_from_slice(&others.0);
     }
 
-    /// An id of the path: there is none below 1.
+    /// Checks an id in a path: ids begin at 1.
     pub(crate) fn id(&mut self, name: &'static str, id: i64) {
         if id < 1 {
-            self.add(name, format!("`{name}` is {id}, which is no id"));
+            self.add(name, format!("`{name}` is {id}, which cannot be an id"));
         }
     }
 
@@ -123,8 +124,8 @@ impl Problems {
         self.add(name, problem);
     }
 
-    /// A known value that this place does not take. One that nobody knows was sent on
-    /// purpose, and may be known to the server.
+    /// Refuses a known value that this place does not take. A value that this version does
+    /// not know is sent on purpose, and the server may know it.
     pub(crate) fn accepted(
         &mut self,
         name: &'static str,
@@ -141,7 +142,7 @@ impl Problems {
         }
     }
 
-    /// Of these fields one must be set, or (`or_none`) may be.
+    /// Checks that just one of these fields is set, or at most one where `or_none`.
     pub(crate) fn exactly_one(&mut self, fields: &[(&'static str, bool)], or_none: bool) {
         let names = |fields: &[&(&str, bool)]| {
             let names: Vec<_> = fields.iter().map(|(name, _)| format!("`{name}`")).collect();
@@ -162,7 +163,7 @@ impl Problems {
         }
     }
 
-    /// `Err` with all of them.
+    /// An error with all of the problems, if there are any.
     pub(crate) fn into_result(self) -> Result<(), String> {
         let texts: Vec<String> = self.0.into_iter().map(|(_, text)| text).collect();
         if texts.is_empty() {
@@ -173,8 +174,8 @@ impl Problems {
     }
 }
 
-/// The words of a conversion that failed, but for the standard library's on a whole number,
-/// which tell about the conversion and not about the number.
+/// What a failed conversion says. The standard library's text for a whole number speaks of
+/// the conversion and not of the number, so it is replaced.
 fn told<E: Display>(problem: E) -> String {
     if type_name::<E>() == type_name::<TryFromIntError>() {
         return "the number is too large or too small".to_owned();
@@ -219,7 +220,7 @@ mod tests {
             "`name` has 257 characters; at most 256 are allowed"
         );
         assert_eq!(length("  ".to_owned()), "`name` is blank");
-        assert_eq!(found(|p| p.id("id", 0)), "`id` is 0, which is no id");
+        assert_eq!(found(|p| p.id("id", 0)), "`id` is 0, which cannot be an id");
         assert_eq!(found(|p| p.id("id", 1)), "");
     }
 

@@ -1,7 +1,7 @@
 //! Decoding of fields that the server is known to send in several shapes.
 //!
-//! `x-huntress-decode` in `spec/openapi.json` names the function that makes one shape of
-//! those of a property; `id`, `present` and the comma-separated lists are chosen by rule.
+//! `x-huntress-decode` in `spec/openapi.json` names the function that brings the shapes of a
+//! property into one; `id`, `present` and the comma-separated lists are chosen by rule.
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::Serializer;
@@ -38,12 +38,12 @@ pub(crate) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::E
 /// Whole numbers that a float holds exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// A whole number, in whatever form, if it is one.
+/// The whole number that a value stands for, in whatever form.
 pub(crate) fn integer(value: &Value) -> Option<i64> {
     match value {
         Value::Number(number) => number.as_i64().or_else(|| {
             let float = number.as_f64()?;
-            // Cannot be cut off: it is whole and small enough.
+            // Nothing is lost: it is whole and small enough.
             (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i64)
         }),
         Value::String(text) => {

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 /// What stands in the place of a credential; an HTTP header and a JSON string may have it.
 const MASKED: &str = "[REDACTED]";
-/// Anything shorter is no credential, and its letters stand in every text.
+/// Anything shorter cannot be a credential, and may stand in any text by chance.
 const SHORTEST: usize = 8;
 
 /// Knows the credentials and takes them out of texts. Cheap to clone; the texts it knows
@@ -25,7 +25,7 @@ impl Mask {
     /// Hides a key, its secret, and `encoded`: both as the header has them, in base64, and
     /// as that is written in JSON and in a URL.
     pub(crate) fn new(key: &str, secret: &str, encoded: &str) -> Self {
-        // What fills base64 up to a whole number of groups tells nothing, and may be left out.
+        // The padding of base64 tells nothing, and some writers leave it out.
         let encoded = encoded.trim_end_matches('=');
         let mut hidden = vec![key.to_owned().into(), secret.to_owned().into()];
         let mut add = |form: String| hidden.push(SecretString::from(form));

@@ -1,10 +1,11 @@
 //! What did not fit: a field of a record, or a record of a list.
 //!
 //! A value that does not fit its field costs that field alone: the record is decoded as if
-//! the field were absent, and an [`OddField`] tells of it. Each goes to the callback of
-//! [`ClientBuilder::on_odd_field`](crate::ClientBuilder::on_odd_field); a warning is logged
-//! for the first of an operation and path, and one a minute after that with their number.
-//! A record that cannot be had at all, since it has no `id`, is an [`OddRecord`].
+//! the field were absent, and an [`OddField`] describes the value. Each of them is given to
+//! the callback of [`ClientBuilder::on_odd_field`](crate::ClientBuilder::on_odd_field). The
+//! first one of an operation and path is logged as a warning, and after that at most one a
+//! minute, with how many there were. A record that cannot be decoded at all, because it has
+//! no `id`, is an [`OddRecord`].
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,9 +17,9 @@ use tokio::time::Instant;
 
 use crate::fit::Removed;
 
-/// How long one operation and path is not warned of again.
+/// The least time between two warnings about one operation and path.
 const QUIET: Duration = Duration::from_secs(60);
-/// How many operations and paths are told apart; the rest are warned of as one.
+/// How many pairs of operation and path have warnings of their own; all others share one.
 const TOLD_APART: usize = 1_000;
 
 /// A value that did not fit its field, which is as if it were absent.
@@ -40,7 +41,7 @@ impl OddField {
         self.operation
     }
 
-    /// The `id` of the record that the field is of; `None` where it has none.
+    /// The `id` of the record with this field; `None` where the record has none.
     pub fn record_id(&self) -> Option<i64> {
         self.record_id
     }
@@ -71,7 +72,7 @@ impl fmt::Display for OddField {
     }
 }
 
-/// A record of a list that could not be decoded; the others of its page could.
+/// A record of a list that could not be decoded, although the others of its page could.
 ///
 /// Its text names the place, the `id` where there is one, and what is wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,14 +159,14 @@ pub(crate) fn joined(place: &str, path: &str) -> String {
 
 type Callback = Arc<dyn Fn(&OddField) + Send + Sync>;
 
-/// Where odd fields are told; shared by all clones of a client.
+/// Where odd fields are reported; shared by all clones of a client.
 #[derive(Clone, Default)]
 pub(crate) struct Teller {
     callback: Option<Callback>,
     warned: Arc<Mutex<Warned>>,
 }
 
-/// By operation and path: since when nothing was logged, and of how many.
+/// By operation and path: when a warning was last logged, and how many fields came since.
 #[derive(Default)]
 struct Warned(HashMap<(&'static str, String), (Instant, u64)>);
 

@@ -19,7 +19,7 @@ pub(crate) struct Operation {
     retry_writes: bool,
     /// The managed account it is called for.
     account_id: Option<i64>,
-    /// The path that is asked for, once the request is made.
+    /// The path of the request, once that is made.
     path: Option<String>,
 }
 
@@ -41,7 +41,7 @@ impl Operation {
         }
     }
 
-    /// One that no document has.
+    /// An operation that is in no document.
     pub(crate) fn unlisted(access: Access, method: Method, path: String) -> Self {
         let template = Cow::Owned(path);
         Self {
@@ -67,7 +67,7 @@ impl Operation {
         }
     }
 
-    /// Its request asks for this path.
+    /// The same, with the path that its request asks for.
     pub(crate) fn at(mut self, path: &str) -> Self {
         self.path = Some(path.to_owned());
         self

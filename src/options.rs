@@ -1,4 +1,4 @@
-//! What every call can be told for itself alone, beside its own parameters.
+//! The options that every call has for itself alone, in addition to its own parameters.
 //!
 //! The generated builders, and [`Request`](crate::Request), have these methods by
 //! [`call_options`]; what is not set is as the client has it.
@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::input::Problems;
 use crate::retry::RetryPolicy;
 
-/// Headers that the client answers for.
+/// Headers that the client sets itself.
 const OURS: [HeaderName; 4] = [AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
 
 /// The options of one call.

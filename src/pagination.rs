@@ -5,7 +5,7 @@
 //! twice is an error instead of an endless loop, and the URL that the server suggests is
 //! never followed. One page is in memory at a time.
 //!
-//! A walk for a year meets odd records and lost pages. The idiom that survives them:
+//! A program that runs for a year meets odd records and lost pages. This survives them:
 //!
 //! ```no_run
 //! # async fn f(client: huntress::Client) -> Result<(), huntress::Error> {
@@ -16,11 +16,11 @@
 //!         Ok(None) => break,
 //!         // One record is odd: its JSON is kept in the error, and the next one follows.
 //!         Err(error) if error.is_record() => eprintln!("{error}"),
-//!         // A page could not be had.
+//!         // A page did not come.
 //!         Err(error) => return Err(error),
 //!     }
 //! }
-//! // Whoever deletes what a list does not show must ask this first.
+//! // Ask this before deleting what the list does not show.
 //! assert!(agents.is_complete());
 //! # Ok(())
 //! # }
@@ -69,7 +69,7 @@ pub(crate) trait List: Prepare + Clone + Send + Sync + 'static {
 }
 
 type Fetch = Pin<Box<dyn Future<Output = Result<Received, Error>> + Send>>;
-/// `None` where the runtime ended before it had.
+/// `None` where the runtime ended before the fetch did.
 type Fetching = Pin<Box<dyn Future<Output = Option<Result<Received, Error>>> + Send>>;
 
 /// Asks for one page after the other.
@@ -81,7 +81,7 @@ struct Pager {
     state: State,
     seen: Seen,
     read_ahead: bool,
-    /// Records could not be decoded.
+    /// Some records could not be decoded.
     holes: bool,
 }
 
@@ -91,7 +91,7 @@ enum State {
     Page(Option<String>),
     /// The server said that there is no more.
     End,
-    /// There is more that cannot be asked for.
+    /// There is more, but no way to ask for it.
     CutOff,
 }
 
@@ -246,9 +246,9 @@ async fn next<T>(
 
 /// The pages of a list, one after the other; made by `pages` of every list call.
 ///
-/// A [`Stream`]; [`try_next`](Self::try_next) does without the trait. A record that does
+/// A [`Stream`]; [`try_next`](Self::try_next) works without the trait. A record that does
 /// not decode is an error for which [`Error::is_record`] holds, and the page with the other
-/// items follows. A page that cannot be had is an error, once; asking again asks for the
+/// items follows. A page that cannot be fetched is one error; polling again asks for the
 /// same page.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Pages<T> {
@@ -271,8 +271,8 @@ impl<T> Pages<T> {
     }
 
     /// Whether every page from the first on has come and every record was decoded. `false`
-    /// until the last page was given out; what it does not know of is what changed while it
-    /// walked.
+    /// until the last page was given out. It cannot know of changes on the server in the
+    /// meantime.
     pub fn is_complete(&self) -> bool {
         self.pager.is_complete() && self.ready.is_empty()
     }
@@ -342,16 +342,16 @@ impl<T> fmt::Debug for Pages<T> {
 
 /// The items of all pages of a list; made by `stream` and `stream_as` of every list call.
 ///
-/// A [`Stream`]; [`try_next`](Self::try_next) does without the trait. A record that does
+/// A [`Stream`]; [`try_next`](Self::try_next) works without the trait. A record that does
 /// not decode is an error for which [`Error::is_record`] holds, and the next item follows.
-/// A page that cannot be had is an error, once; asking again asks for the same page.
+/// A page that cannot be fetched is one error; polling again asks for the same page.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Items<T> {
     pager: Pager,
     items: std::vec::IntoIter<T>,
     records: Peekable<std::vec::IntoIter<(usize, Error)>>,
     cut_off: Option<Error>,
-    /// Where in the page the next one stands.
+    /// The place of the next item in its page.
     index: usize,
 }
 
@@ -367,8 +367,8 @@ pub struct Collected<T> {
 
 impl<T> Items<T> {
     /// Whether every page from the first on has come and every record of them was given
-    /// out. `false` until the stream has ended; what it does not know of is what changed
-    /// while it walked.
+    /// out. `false` until the stream has ended. It cannot know of changes on the server in
+    /// the meantime.
     pub fn is_complete(&self) -> bool {
         self.pager.is_complete() && self.items.len() == 0
     }
@@ -396,19 +396,19 @@ impl<T: DeserializeOwned> Items<T> {
     ///
     /// # Errors
     ///
-    /// As the call itself, when a record does not decode, when the server's tokens go in a
-    /// circle, and when the list goes on and does not say how; after the last two it ends,
-    /// and [`is_complete`](Self::is_complete) stays `false`.
+    /// As the call itself, and also when a record does not decode, when the server's tokens
+    /// go in a circle, and when the list goes on without saying how. After the last two the
+    /// stream ends, and [`is_complete`](Self::is_complete) stays `false`.
     pub async fn try_next(&mut self) -> Result<Option<T>, Error> {
         next(self).await
     }
 
-    /// All items of all pages, and the records that do not decode beside them.
+    /// All items of all pages, and apart from them the records that do not decode.
     ///
     /// # Errors
     ///
-    /// When a page cannot be had, as [`try_next`](Self::try_next): so what it gives is all
-    /// that the list has.
+    /// When a page cannot be fetched, as [`try_next`](Self::try_next). So a result is
+    /// everything that the list has.
     pub async fn collect_all(mut self) -> Result<Collected<T>, Error> {
         let mut all = Collected {
             items: Vec::new(),
@@ -466,7 +466,7 @@ impl<T> Unpin for Items<T> {}
 
 impl<T> fmt::Debug for Items<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the token: it may say what is asked for.
+        // Not the token, which may show what is asked for.
         f.debug_struct("Items")
             .field("complete", &self.is_complete())
             .finish_non_exhaustive()

@@ -24,28 +24,27 @@
 //! before a restart, show in two ways, and both only ever make a limiter send less.
 //!
 //! A refusal (429) says that the server counts as many as it takes, in the window before
-//! it. Nothing says how old they are, but all of them are gone one window later; so it is
-//! the first refusal that counts, and no pause ends later than a window after it (but for
-//! a `Retry-After`, which is obeyed). It ends sooner where a slot of our own accepted
-//! requests becomes free, since the server's count must fall then too. With nothing of our
-//! own in the window, which is a restart, nothing is tried before: a try that fails costs
-//! a refusal, and its own slot until long after the window. Slots of others are left alone
-//! until all that was counted is gone, and then tried one at a time, one more for each
-//! request that the server takes, so that a guess costs at most one refusal.
+//! it. Nothing says how old those requests are, but all of them are gone one window later.
+//! So the first refusal counts, and no pause ends later than a window after it (except for
+//! a `Retry-After`, which is obeyed). The pause ends sooner where a slot of our own accepted
+//! requests becomes free, since the server's count must fall then too. After a restart there
+//! is nothing of our own in the window, and nothing is tried before its end: a try that fails
+//! costs a refusal, and its own slot until long after the window. Slots of others are left
+//! unused until all that was counted is gone. Then they are tried one at a time, one more for
+//! each request that the server takes, so that a guess costs at most one refusal.
 //!
-//! A server that tells how many calls remain tells with it how many slots others hold
-//! ([`Others`]): those are left alone for a window. That word is believed while it goes
+//! A server that says how many calls remain also says how many slots others hold
+//! ([`Others`]): those are left unused for a window. That word is believed while it goes
 //! down as it must ([`Word`]).
 //!
 //! # The lead
 //!
-//! A limiter that has had no answer yet, and one that was refused, do not know whether the
-//! server takes anything. Their next request goes alone ([`Lead`]), and the others follow
-//! once it has ended: a full quota shows by one refusal and not by one for each call under
-//! way. On an unused account this costs one round trip, once. It takes nothing from the
-//! proof, since a request that waits is only sent later; and nobody waits for a lead that
-//! never ends, since the permit's drop ends it, however that comes, and [`HEAD_START`]
-//! does in any case.
+//! A limiter that has had no answer yet, or that was refused, does not know whether the
+//! server takes anything. So its next request goes alone ([`Lead`]), and the others follow
+//! once it has ended: a full quota costs one refusal, and not one for each call under way.
+//! On an unused account this costs one round trip, once. The proof still holds, since a
+//! request that waits is only sent later. And nobody waits for a lead that never ends: it
+//! ends when its permit is dropped, and at the latest after [`HEAD_START`].
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
@@ -61,13 +60,14 @@ const WINDOW: Duration = Duration::from_secs(60);
 const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long after its end an unanswered request may still reach the server.
 const GRACE: Duration = Duration::from_secs(10);
-/// A waiting read goes after this many writes, so that writes cannot starve it.
+/// After this many writes a waiting read has its turn, so that writes cannot starve it.
 const WRITES_BEFORE_A_READ: usize = 4;
 /// The most that a server's `Retry-After` makes all callers wait.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// The most that a lead makes the others wait.
 const HEAD_START: Duration = Duration::from_secs(1);
-/// So many requests taken against the server's word, and the word counts no more.
+/// After so many requests that the server took although it said that none remain, its word
+/// does not count any more.
 const CONTRADICTIONS: u8 = 3;
 
 /// The request quota of one account; 60 in 60 seconds by default.
@@ -85,9 +85,9 @@ const CONTRADICTIONS: u8 = 3;
 /// the latest a second later: if an earlier run has used the quota up, it is refused once
 /// and not once for each call.
 ///
-/// When the server refuses a request all the same (429: others, or an earlier run, have
+/// When the server refuses a request nevertheless (429, because others or an earlier run have
 /// used the account's quota), all callers wait: as long as its `Retry-After` says, at most
-/// five minutes; else until the quota should allow the next request, at most one window.
+/// five minutes, or else until the quota should allow the next request, at most one window.
 #[derive(Clone)]
 pub struct RateLimiter(Arc<Shared>);
 
@@ -104,9 +104,9 @@ struct State {
     others: Option<Others>,
     word: Word,
     lead: Lead,
-    /// Nobody goes before, since the server refused a request.
+    /// Since the server refused a request, nobody goes before this.
     paused_until: Option<Instant>,
-    /// The one that the refusals of a window after it are counted to.
+    /// The one with which a series of refusals began; later ones within a window belong to it.
     first_refusal: Option<Instant>,
     last_refusal: Option<Instant>,
     writes: VecDeque<Arc<Notify>>,
@@ -122,24 +122,24 @@ struct Cooling {
     counted: bool,
 }
 
-/// Slots that are left alone, since others of the account hold them.
+/// Slots that are left unused, since others of the account hold them.
 struct Others {
     slots: usize,
-    /// From here on they are tried, one more for each request that the server takes.
+    /// From then on they are tried, one more for each request that the server takes.
     tried_from: Instant,
     tried: bool,
     gone: Instant,
 }
 
-/// How far the server is believed when it tells how many calls remain.
+/// How far the server is believed when it says how many calls remain.
 ///
 /// A true word goes down with each request that the server takes, unless a slot becomes
-/// free meanwhile. Some servers say the same for ever. So a word that was never seen to go
-/// down does not stop everybody when it says 0: one request is tried. That it is refused
-/// shows the word right, and that it is taken, [`CONTRADICTIONS`] times in a row, that it
-/// is worth nothing, until it is right again.
+/// free in the meantime. Some servers always say the same. So a word that was never seen to
+/// go down does not stop everybody when it says 0: one request is tried. If that is refused,
+/// the word was right. If requests are taken [`CONTRADICTIONS`] times in a row, the word is
+/// worth nothing, until it is right again.
 struct Word {
-    /// The last one, while no slot of our own has become free since: more may remain then.
+    /// The last one; gone once a slot of our own has become free, since more may remain then.
     remaining: Option<usize>,
     /// When it came.
     since: Instant,
@@ -169,10 +169,10 @@ pub struct RateLimiterSnapshot {
     pub in_flight: usize,
     /// Slots taken: those under way and those whose window has not passed.
     pub used: usize,
-    /// Slots left alone, since others seem to use the same account.
+    /// Slots left unused, since others seem to use the same account.
     pub others: usize,
-    /// Requests that could go out now; the first of all alone, and the others once it is
-    /// answered.
+    /// Requests that could go out now. Before the first answer, one goes alone and the others
+    /// follow.
     pub available: usize,
     /// When the next slot becomes free by the passing of time; `None` where none will.
     pub next_free_in: Option<Duration>,
@@ -189,7 +189,7 @@ pub(crate) enum Lane {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
     Last,
-    /// Its turn came before; it is sent again.
+    /// It has had its turn, and is sent again.
     First,
 }
 
@@ -355,7 +355,7 @@ impl State {
         next.max(self.held_until())
     }
 
-    /// A slot, which must be free.
+    /// Takes a slot, which must be free.
     fn take(&mut self, limiter: &RateLimiter, lane: Lane, now: Instant) -> Permit {
         self.in_flight += 1;
         if self.lead == Lead::Due {
@@ -431,7 +431,7 @@ impl State {
                 return;
             }
             if believed_before {
-                // They were seen by this word alone.
+                // Only this word spoke of others.
                 self.others = None;
             }
         }
@@ -452,8 +452,8 @@ impl State {
         });
     }
 
-    /// The server refused a request: nobody goes for a while, which is returned if it is
-    /// news.
+    /// The server refused a request, so nobody goes for a while. Returns how long, unless
+    /// that was known.
     fn refused(
         &mut self,
         permit: &Permit,
@@ -463,7 +463,7 @@ impl State {
         let Shared { limit, window, .. } = *permit.limiter.0;
         let known = self.last_refusal.is_some_and(|at| permit.taken < at);
         if known && retry_after.is_none() {
-            // One of several that were under way together; the first said it all.
+            // One of several that were under way together; the first of them said it all.
             return None;
         }
         if permit.word == Some(0) {
@@ -487,7 +487,7 @@ impl State {
         self.last_refusal = Some(now);
         self.lead = Lead::Due;
         let slots = limit.saturating_sub(self.used());
-        // Where we have some of our own, so have those who are there all the time.
+        // Where we have some of our own, others are likely to go on using the account.
         let left = match own {
             Some(_) => tried_from + window,
             None => tried_from.max(gone),
@@ -550,7 +550,7 @@ impl Place<'_> {
             return Err(None);
         }
         state.vacancy(now, self.limiter.0.limit)?;
-        // Its own drop takes it out of the queue and calls the next.
+        // Dropping this place takes it out of the queue and calls the next.
         Ok(state.take(self.limiter, self.lane, now))
     }
 }
@@ -608,7 +608,7 @@ impl Drop for Permit {
         let mut state = self.limiter.state();
         state.settle(now);
         state.in_flight -= 1;
-        // Nobody else is sent at the moment of a lead.
+        // No other request is sent at the moment of a lead, so the time identifies it.
         if state.lead == Lead::UnderWay(self.taken) {
             state.lead = Lead::Over;
         }

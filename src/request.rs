@@ -1,7 +1,7 @@
 //! Calls that this release has no method for.
 //!
-//! The vendor adds operations without notice. They go through the same quota, retries,
-//! errors and logs as all others:
+//! The vendor adds operations without notice. Calls of them go through the same quota,
+//! retries, errors and logs as all others:
 //!
 //! ```no_run
 //! # async fn f(client: huntress::Client) -> Result<(), huntress::Error> {
@@ -35,8 +35,8 @@ use crate::retry::Access;
 /// A call of any operation; made by [`Client::request`](crate::Client::request) and
 /// [`AccountClient::request`](crate::AccountClient::request).
 ///
-/// It is a read where its method is `GET`, `HEAD` or `OPTIONS`, or
-/// [`reads`](Self::reads) says so, and else a write, which is not sent twice.
+/// It is a read if its method is `GET`, `HEAD` or `OPTIONS`, or if [`reads`](Self::reads)
+/// says so; otherwise it is a write, which is not sent twice.
 #[derive(Clone, Debug)]
 #[must_use = "a call does nothing until it is sent"]
 pub struct Request {
@@ -57,7 +57,7 @@ impl Client {
 
 impl AccountClient {
     /// A call of an operation that this release has no method for: `path` begins with
-    /// `/v1/` and is asked for below `/v1/accounts/{account_id}/`; see [`Request`].
+    /// `/v1/`, which becomes `/v1/accounts/{account_id}/`; see [`Request`].
     pub fn request(&self, method: http::Method, path: impl Into<String>) -> Request {
         Request::new(self.client(), Some(self.account_id().get()), method, path)
     }
@@ -95,8 +95,8 @@ impl Request {
         self
     }
 
-    /// Says that it changes nothing although its method is that of a write, so that it may
-    /// be sent again like a read.
+    /// Says that the call changes nothing, although its method is that of a write, so that
+    /// it may be sent again like a read.
     pub fn reads(mut self) -> Self {
         self.reads = true;
         self

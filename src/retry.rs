@@ -3,7 +3,7 @@
 //! A read can be repeated whenever the server or the network failed. A write is sent again
 //! only where the first one certainly did not reach the application: no connection was
 //! made, or it was refused for the quota (429). After a time-out, a broken connection or a
-//! server error nobody knows, so that is the caller's decision, for one call:
+//! server error nobody knows whether it did, so the caller decides, for one call:
 //!
 //! ```no_run
 //! # async fn f(client: huntress::Client) -> Result<(), huntress::Error> {
@@ -76,8 +76,8 @@ impl RetryPolicy {
         Self::default().attempts(1)
     }
 
-    /// How often a call is sent at most, the first time included; 4 by default. 0 is taken
-    /// as 1, which is [`none`](Self::none).
+    /// How often a call is sent at most, the first time included; 4 by default. 0 means the
+    /// same as 1, which is [`none`](Self::none).
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts.max(1);
@@ -85,8 +85,8 @@ impl RetryPolicy {
     }
 
     /// The longest pause before the first retry, doubled for each further one, and the
-    /// longest of all; 0.5 s and 30 s by default. More than an hour is taken as an hour, and
-    /// a first pause that is longer than the longest of all as that one.
+    /// longest of all; 0.5 s and 30 s by default. A `cap` of more than an hour counts as an
+    /// hour, and a `base` of more than `cap` as `cap`.
     #[must_use]
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
         (self.base, self.cap) = (base, cap.min(LONGEST_CAP));
@@ -134,7 +134,7 @@ impl RetryPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
-    /// A POST that reads: the server's time-out is the query's fault.
+    /// A POST that reads. A 408 is the fault of its query, which would time out again.
     Query,
     Write,
 }

@@ -69,7 +69,7 @@ macro_rules! sends_page {
             /// # Errors
             ///
             /// See [`Error`](crate::Error) for what can go wrong and how to tell it apart. A
-            /// page that says that more follows, and not how, is an error, too;
+            /// page that says that more follows but not how to get it is an error, too;
             /// [`pages`](Self::pages) gives its items first.
             #[inline]
             pub async fn send(self) -> ::std::result::Result<crate::Page<$item>, crate::Error> {
@@ -121,9 +121,9 @@ macro_rules! sends_page {
                 crate::Pages::new(self, crate::envelope::Reading::of_the_api::<$item>())
             }
 
-            /// Begins with the page of this token, as
-            /// [`Pages::resume_token`](crate::Pages::resume_token) tells it.
-            /// An empty one is refused: no page has it.
+            /// Begins with the page of this token, which
+            /// [`Pages::resume_token`](crate::Pages::resume_token) gives. An empty token is
+            /// refused, since no page has it.
             #[inline]
             pub fn start_at(
                 mut self,

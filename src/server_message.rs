@@ -1,8 +1,8 @@
 //! The server's own words out of an error's body, whatever form it has.
 //!
-//! The vendor does not document error bodies. Seen are `message`, `error`, and `errors`
-//! as a list of strings, a list of `{field, message}` or a map of field to list; plain
-//! text and HTML come from proxies.
+//! The vendor does not document the bodies of errors. What has been seen is `message`,
+//! `error`, and `errors` as a list of strings, a list of `{field, message}` or a map of field
+//! to list; plain text and HTML come from proxies.
 //!
 //! A body may be as large and as deep as the other side likes, so only its beginning is
 //! looked at, once, from front to back. JSON that was cut by that still has its words:
@@ -42,9 +42,9 @@ pub(crate) fn extract(body: &[u8], mask: &Mask) -> Option<String> {
     (!message.is_empty()).then_some(message)
 }
 
-/// The words of a JSON text; `None` where it is none.
+/// The words of a JSON text; `None` where it is not JSON.
 fn words(text: &str, cut: bool, mask: &Mask) -> Option<Vec<String>> {
-    // The cut may lie within the very string that matters: this ends it.
+    // The cut may lie within the very string that matters; the quote ends that string.
     let text = match cut {
         true => Cow::Owned(format!("{text}\"")),
         false => Cow::Borrowed(text),
@@ -54,7 +54,7 @@ fn words(text: &str, cut: bool, mask: &Mask) -> Option<Vec<String>> {
     let whole = Words(&mut words, mask)
         .deserialize(&mut json)
         .and_then(|()| json.end());
-    // Broken or too deep, but with words in it, it is still more than its raw text.
+    // Even where it is broken or too deep, its words say more than its raw text would.
     let some = !words.is_empty() && text.starts_with(['{', '[']);
     (whole.is_ok() || some).then_some(words)
 }
@@ -63,7 +63,7 @@ fn words(text: &str, cut: bool, mask: &Mask) -> Option<Vec<String>> {
 struct Words<'a>(&'a mut Vec<String>, &'a Mask);
 
 impl Words<'_> {
-    /// No more than can be shown, so that no level of a deep body carries more about.
+    /// Keeps no more than can be shown, at every level of a deep body.
     fn say(&mut self, text: &str) {
         let said: usize = self.0.iter().map(String::len).sum();
         if !text.is_empty() && said <= LONGEST * '\u{10ffff}'.len_utf8() {

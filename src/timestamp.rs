@@ -2,8 +2,8 @@
 //!
 //! `2026-01-22T01:07:08Z`, with fractions or an offset, a space instead of the `T`, ` UTC`
 //! or ` +0000` after a space, no zone (which is UTC), and a bare date (midnight UTC). `null`
-//! and the empty string are no timestamp. Seconds and milliseconds since 1970 are taken
-//! where a record is looked at field by field (`fit.rs`).
+//! and the empty string mean that there is no timestamp. Seconds and milliseconds since 1970
+//! are accepted where a record is looked at field by field (`fit.rs`).
 
 use jiff::{
     Timestamp,
@@ -20,14 +20,14 @@ use crate::lenient;
 /// 5138, and as many milliseconds in 1973.
 const LARGEST_SECONDS: i64 = 100_000_000_000;
 
-/// A moment; null and the empty string are none.
+/// A moment; `None` for null and the empty string.
 pub(crate) fn optional<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Timestamp>, D::Error> {
     deserializer.deserialize_option(Text(parse))
 }
 
-/// A date; null and the empty string are none.
+/// A date; `None` for null and the empty string.
 pub(crate) fn optional_date<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Date>, D::Error> {
@@ -95,7 +95,7 @@ pub(crate) fn is_absent(value: &Value) -> bool {
 }
 
 fn parse_date(text: &str) -> Result<Date, String> {
-    let problem = |error: jiff::Error| format!("{text:?} is no date: {error}");
+    let problem = |error: jiff::Error| format!("{text:?} is not a date: {error}");
     text.parse().map_err(problem)
 }
 
@@ -123,7 +123,7 @@ fn parse(text: &str) -> Result<Timestamp, String> {
         }
         _ => utc(text),
     };
-    read.ok_or_else(|| format!("{text:?} is no timestamp: {error}"))
+    read.ok_or_else(|| format!("{text:?} is not a timestamp: {error}"))
 }
 
 #[cfg(test)]
@@ -153,7 +153,7 @@ mod tests {
     fn anything_else_is_an_error_that_shows_it() {
         let error = parse("next tuesday").unwrap_err();
         assert!(
-            error.starts_with("\"next tuesday\" is no timestamp"),
+            error.starts_with("\"next tuesday\" is not a timestamp"),
             "{error}"
         );
         assert!(parse("2026-13-01").is_err());

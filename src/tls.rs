@@ -1,16 +1,17 @@
 //! TLS, by the library that the features choose: rustls where it is on, else the
 //! platform's, else none.
 //!
-//! Certificates are wanted only where TLS is spoken. A client of a simulator on loopback
-//! works in an image that has none.
+//! Certificates are needed only where TLS is spoken: a client of a simulator on loopback
+//! works in an image without any.
 
 use crate::error::{Error, Kind};
 
-/// What is spoken by TLS, and whom it trusts.
+/// Whether a client speaks TLS, and whom it trusts.
 pub(crate) struct Tls<'a> {
-    /// Whether it is spoken at all, to the API or to a proxy.
+    /// It speaks TLS, to the API or to a proxy.
     pub(crate) needed: bool,
-    /// PEM, each of one or more certificates; trusted besides the platform's.
+    /// PEM, each with one or more certificates, which are trusted in addition to the
+    /// platform's.
     pub(crate) roots: &'a [Vec<u8>],
 }
 
@@ -19,7 +20,7 @@ fn bad_root(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
     problem("a root certificate cannot be read").caused_by(cause)
 }
 
-/// No parser minds a text that has none.
+/// A text without a certificate, which every parser takes for an empty list.
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 fn no_root() -> Error {
     problem("a root certificate is not PEM: it has no `-----BEGIN CERTIFICATE-----`")
@@ -56,7 +57,7 @@ impl Tls<'_> {
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(verifier))
         } else {
-            // reqwest wants a configuration all the same.
+            // reqwest needs a configuration even where TLS is not spoken.
             config.with_root_certificates(RootCertStore::empty())
         };
         Ok(builder.tls_backend_preconfigured(config.with_no_client_auth()))

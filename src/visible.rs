@@ -1,8 +1,8 @@
-//! Texts of others, fit to be shown.
+//! Texts from elsewhere, made safe to show.
 //!
 //! What a server or a proxy says ends up in a terminal and in one line of a log. There an
 //! ESC can recolour or rename the terminal, and a bidirectional override can make a text
-//! read as another one; so neither gets there as it is.
+//! look like a different one, so neither gets there as it is.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -31,7 +31,7 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Controls, and the invisible characters that change how others are shown or compared:
+/// Control characters, and the invisible characters that change how others are shown or compared:
 /// joiners and marks of direction, bidirectional overrides and isolates, the byte order
 /// mark, tags.
 pub(crate) fn is_obeyed(c: char) -> bool {

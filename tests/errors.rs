@@ -120,7 +120,10 @@ async fn a_value_outside_its_limits_is_refused_before_a_request_is_sent() {
         c.list_agents().page_size(-1).send().await,
         "`page_size`: it must be from 1 to 500",
     );
-    not_sent(c.get_agent(0).send().await, "`id` is 0, which is no id");
+    not_sent(
+        c.get_agent(0).send().await,
+        "`id` is 0, which cannot be an id",
+    );
     let blank = types::CreateOrganization::new(" ", "k");
     not_sent(c.create_organization(blank).send().await, "`name` is blank");
     let zero = types::UpgradeResellerSubscription::new(0);

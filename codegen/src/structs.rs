@@ -145,8 +145,8 @@ impl Struct {
             }
         });
         let doc = match self.required().next() {
-            Some(_) => "One with what must be there, and nothing else.",
-            None => "One with nothing in it.",
+            Some(_) => "A new one with what is required, and nothing else.",
+            None => "A new one with nothing in it.",
         };
         let problems = self
             .sent
