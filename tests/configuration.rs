@@ -12,7 +12,7 @@ use support::{BASIC, KEY, SECRET, Server, builder};
 const EMPTY: &str = r#"{"agents":[],"pagination":{}}"#;
 
 #[track_caller]
-fn refused(builder: huntress::ClientBuilder, headline: &str) -> huntress::Error {
+fn not_built(builder: huntress::ClientBuilder, headline: &str) -> huntress::Error {
     let error = builder.build().unwrap_err();
     assert!(error.to_string().starts_with(headline), "{error}");
     error
@@ -32,7 +32,7 @@ fn malformed_credentials_are_the_source_of_the_error() {
         ),
     ] {
         let builder = Client::builder().credentials(credentials.clone());
-        let mut errors = vec![refused(builder, "the credentials cannot be used")];
+        let mut errors = vec![not_built(builder, "the credentials cannot be used")];
         if let Ok(client) = &client {
             errors.push(client.with_credentials(credentials).unwrap_err());
         }
@@ -62,7 +62,7 @@ fn a_base_url_is_refused_without_what_may_be_secret_in_it() {
             "the base URL https://a.example… must have neither query nor fragment",
         ),
     ] {
-        let error = refused(builder(url), why);
+        let error = not_built(builder(url), why);
         assert!(!format!("{error:?}").contains("s3cret"));
     }
 }
@@ -132,7 +132,7 @@ async fn plain_http_to_any_host_must_be_allowed() {
     server.answer(200, EMPTY);
     // A connection to it reaches this machine, but nothing says so.
     let url = server.base_url().replace("127.0.0.1", "0.0.0.0");
-    refused(builder(&url), "the base URL http://0.0.0.0");
+    not_built(builder(&url), "the base URL http://0.0.0.0");
     let client = builder(&url).allow_plain_http().build().unwrap();
     client.list_agents().send().await.unwrap();
     assert_eq!(server.count(), 1);
@@ -142,10 +142,10 @@ async fn plain_http_to_any_host_must_be_allowed() {
 #[tokio::test]
 async fn without_a_tls_library_only_plain_http_works() {
     let needs = "TLS needs a library: switch on the feature `rustls` or `native-tls`";
-    refused(builder("https://api.huntress.io"), needs);
-    refused(Client::builder().credentials((KEY, SECRET)), needs);
+    not_built(builder("https://api.huntress.io"), needs);
+    not_built(Client::builder().credentials((KEY, SECRET)), needs);
     let server = Server::start().await;
-    refused(server.builder().root_certificate("a"), needs);
+    not_built(server.builder().root_certificate("a"), needs);
     server.answer(200, EMPTY);
     server.client().list_agents().send().await.unwrap();
 }
