@@ -135,24 +135,6 @@ impl Call {
 const LONGEST_URL: usize = 65_534;
 
 impl Ready {
-    /// Sends it, for one result.
-    pub(crate) async fn one<T: DeserializeOwned>(
-        self,
-        envelope: Envelope,
-        reading: Reading,
-    ) -> Result<Response<T>, Error> {
-        self.send().await?.one(envelope, reading)
-    }
-
-    /// Sends it, for one page.
-    pub(crate) async fn page<T: DeserializeOwned>(
-        self,
-        key: &'static str,
-        reading: Reading,
-    ) -> Result<Response<Page<T>>, Error> {
-        self.send().await?.page(key, reading)
-    }
-
     /// Sends a request until it succeeds, cannot be repeated, or the deadline has passed.
     /// Anything but a 2xx is an error.
     pub(crate) async fn send(self) -> Result<Received, Error> {
@@ -392,7 +374,7 @@ impl Received {
     pub(crate) fn one<T: DeserializeOwned>(
         self,
         envelope: Envelope,
-        reading: Reading,
+        reading: Reading<T>,
     ) -> Result<Response<T>, Error> {
         let reading = self.client.inner().reading(reading);
         match envelope::one(&self.body, envelope, reading) {
@@ -409,7 +391,7 @@ impl Received {
     pub(crate) fn page<T: DeserializeOwned>(
         self,
         key: &'static str,
-        reading: Reading,
+        reading: Reading<T>,
     ) -> Result<Response<Page<T>>, Error> {
         match self.open(key, reading) {
             Ok((page, Next::Untold(by))) => {
@@ -425,7 +407,7 @@ impl Received {
     pub(crate) fn open<T: DeserializeOwned>(
         &self,
         key: &'static str,
-        reading: Reading,
+        reading: Reading<T>,
     ) -> Result<(Page<T>, Next), Problem> {
         let reading = self.client.inner().reading(reading);
         let OpenPage { page, odd, next } = envelope::page(&self.body, key, reading)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::header::HeaderValue;
 use reqwest::{Proxy, Url, redirect};
+use serde::de::DeserializeOwned;
 
 use crate::base_url;
 use crate::credentials::{Credentials, CredentialsError};
@@ -70,7 +71,7 @@ pub(crate) struct Inner {
 
 impl Inner {
     /// How records are read by this client.
-    pub(crate) fn reading(&self, reading: Reading) -> Reading {
+    pub(crate) fn reading<T: DeserializeOwned>(&self, reading: Reading<T>) -> Reading<T> {
         reading.or_strict(self.strict)
     }
 }

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::fit::{self, Fit, Misfit, Removed};
+use crate::fit::{self, Fit, Removed};
 use crate::lenient;
 use crate::odd::{self, OddParts, OddRecord};
 use crate::response::Page;
@@ -38,22 +38,32 @@ pub(crate) enum Envelope {
     Body,
 }
 
-/// Makes a record fit its type.
-type Mend = fn(&mut Value) -> Result<Vec<Removed>, Misfit>;
-
-/// How records that do not decode as they are come to be read.
-#[derive(Clone, Copy)]
-pub(crate) struct Reading {
-    mend: Option<Mend>,
+/// How a value is read that is not there as it should be: of what type it is decides.
+///
+/// A function for each of the two, chosen where the type is known, so that a program has in
+/// it only the ways of reading that it uses.
+pub(crate) struct Reading<T> {
+    read: fn(&str, bool) -> Result<(T, Vec<Removed>), Fault>,
     /// A value that does not fit is an error.
     strict: bool,
 }
 
-impl Reading {
+impl<T> Clone for Reading<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Reading<T> {}
+
+impl<T: DeserializeOwned> Reading<T> {
     /// Of a type of the API: what does not fit is taken out.
-    pub(crate) fn of_the_api<T: Fit>() -> Self {
+    pub(crate) fn of_the_api() -> Self
+    where
+        T: Fit,
+    {
         Self {
-            mend: Some(fit::fit::<T>),
+            read: made_to_fit,
             strict: false,
         }
     }
@@ -61,46 +71,54 @@ impl Reading {
     /// Of a caller's own type: as it is or not at all.
     pub(crate) fn of_the_caller() -> Self {
         Self {
-            mend: None,
+            read: as_it_is,
             strict: true,
         }
     }
 
-    /// The same; if strict, a value that does not fit is an error.
+    /// The same, or with an error for each value that does not fit.
     pub(crate) fn or_strict(mut self, strict: bool) -> Self {
         self.strict |= strict;
         self
     }
 
-    /// One value, and what was taken out of it; or what is wrong with it, and where.
-    fn read<T: DeserializeOwned>(self, json: &str) -> Result<(T, Vec<Removed>), Fault> {
-        let Some(mend) = self.mend else {
-            let mut deserializer = serde_json::Deserializer::from_str(json);
-            let read = serde_path_to_error::deserialize(&mut deserializer).map_err(placed)?;
-            return Ok((read, Vec::new()));
-        };
-        if let Ok(read) = serde_json::from_str(json) {
-            return Ok((read, Vec::new()));
-        }
-        let here = |problem| Fault {
-            path: String::new(),
-            problem,
-        };
-        let mut value = serde_json::from_str(json).map_err(|error| here(plain(&error)))?;
-        let removed = mend(&mut value).map_err(|misfit| here(misfit.into_text()))?;
-        let read = serde_path_to_error::deserialize(value).map_err(placed)?;
-        match removed.first() {
-            Some(first) if self.strict => Err(Fault {
-                path: first.path.clone(),
-                problem: first.problem.clone(),
-            }),
-            _ => Ok((read, removed)),
-        }
+    /// One value, and what was taken out of it; or where below it is what is wrong.
+    fn read(self, json: &str) -> Result<(T, Vec<Removed>), Fault> {
+        (self.read)(json, self.strict)
+    }
+}
+
+fn as_it_is<T: DeserializeOwned>(json: &str, _: bool) -> Result<(T, Vec<Removed>), Fault> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let read = serde_path_to_error::deserialize(&mut deserializer).map_err(placed)?;
+    Ok((read, Vec::new()))
+}
+
+fn made_to_fit<T: DeserializeOwned + Fit>(
+    json: &str,
+    strict: bool,
+) -> Result<(T, Vec<Removed>), Fault> {
+    if let Ok(read) = serde_json::from_str(json) {
+        return Ok((read, Vec::new()));
+    }
+    let here = |problem| Fault {
+        path: String::new(),
+        problem,
+    };
+    let mut value = serde_json::from_str(json).map_err(|error| here(plain(&error)))?;
+    let removed = fit::fit::<T>(&mut value).map_err(|misfit| here(misfit.into_text()))?;
+    let read = serde_path_to_error::deserialize(value).map_err(placed)?;
+    match removed.first() {
+        Some(first) if strict => Err(Fault {
+            path: first.path.clone(),
+            problem: first.problem.clone(),
+        }),
+        _ => Ok((read, removed)),
     }
 }
 
 /// What is wrong with a value, and where below it.
-struct Fault {
+pub(crate) struct Fault {
     path: String,
     problem: String,
 }
@@ -125,7 +143,7 @@ fn plain(error: &serde_json::Error) -> Problem {
 pub(crate) fn one<T: DeserializeOwned>(
     body: &[u8],
     envelope: Envelope,
-    reading: Reading,
+    reading: Reading<T>,
 ) -> Result<(T, OddParts), Problem> {
     let body = &*String::from_utf8_lossy(body);
     let whole = |place: &str, record_id, removed| OddParts {
@@ -188,7 +206,7 @@ pub(crate) struct OpenPage<T> {
 pub(crate) fn page<T: DeserializeOwned>(
     body: &[u8],
     key: &'static str,
-    reading: Reading,
+    reading: Reading<T>,
 ) -> Result<OpenPage<T>, Problem> {
     let body = &*String::from_utf8_lossy(body);
     if let Ok(Opened { value, pagination }) = opened::<Vec<T>>(body, key) {
@@ -400,7 +418,7 @@ mod tests {
     }
 
     fn page_of<T: Fit>(body: &[u8]) -> Result<OpenPage<T>, Problem> {
-        page(body, "items", Reading::of_the_api::<T>())
+        page(body, "items", Reading::of_the_api())
     }
 
     #[test]
@@ -516,7 +534,7 @@ mod tests {
             fields[0].to_string(),
             "list_things: `items[1].a[0]`: expected a whole number, but it is text; it is left out"
         );
-        let strict = Reading::of_the_api::<Lists>().or_strict(true);
+        let strict = Reading::of_the_api().or_strict(true);
         let open = page::<Lists>(body, "items", strict).unwrap();
         assert_eq!(
             open.page.odd[0].to_string(),
@@ -529,7 +547,7 @@ mod tests {
                 reading,
             )
         };
-        assert!(one(Reading::of_the_api::<Lists>()).is_ok());
+        assert!(one(Reading::of_the_api()).is_ok());
         assert_eq!(
             one(strict).unwrap_err(),
             "`lists.a[0]`: expected a whole number, but it is text"

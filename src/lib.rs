@@ -80,7 +80,7 @@ pub mod __bench {
     /// How many agents a page holds, and how many values of them do not fit.
     #[inline]
     pub fn agents(body: &[u8]) -> (usize, usize) {
-        let page = envelope::page::<Agent>(body, "agents", Reading::of_the_api::<Agent>());
+        let page = envelope::page::<Agent>(body, "agents", Reading::of_the_api());
         let page = page.expect("a page");
         (page.page.items.len(), page.odd.len())
     }

@@ -73,9 +73,9 @@ type Fetch = Pin<Box<dyn Future<Output = Result<Received, Error>> + Send>>;
 type Fetching = Pin<Box<dyn Future<Output = Option<Result<Received, Error>>> + Send>>;
 
 /// Asks for one page after the other.
-struct Pager {
+struct Pager<T> {
     key: &'static str,
-    reading: Reading,
+    reading: Reading<T>,
     fetch: Box<dyn Fn(Option<String>) -> Fetch + Send + Sync>,
     under_way: Option<Fetching>,
     state: State,
@@ -115,8 +115,8 @@ impl Seen {
     }
 }
 
-impl Pager {
-    fn new<L: List>(mut list: L, reading: Reading) -> Self {
+impl<T: DeserializeOwned> Pager<T> {
+    fn new<L: List>(mut list: L, reading: Reading<T>) -> Self {
         list.choose_page_size();
         let first = list.page_token();
         let fetch = move |token| {
@@ -144,10 +144,7 @@ impl Pager {
     }
 
     /// The next page. After an error the same page is asked for again.
-    fn poll<T: DeserializeOwned>(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Opened<T>, Error>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Opened<T>, Error>>> {
         loop {
             let State::Page(token) = &self.state else {
                 return Poll::Ready(None);
@@ -168,8 +165,8 @@ impl Pager {
     }
 
     /// Decodes a page and goes on to the next, or to the end.
-    fn open<T: DeserializeOwned>(&mut self, received: Received) -> Result<Opened<T>, Error> {
-        let (mut page, next) = match received.open::<T>(self.key, self.reading) {
+    fn open(&mut self, received: Received) -> Result<Opened<T>, Error> {
+        let (mut page, next) = match received.open(self.key, self.reading) {
             Ok(opened) => opened,
             Err(problem) => return Err(received.undecodable(problem)),
         };
@@ -202,7 +199,9 @@ impl Pager {
             cut_off: cut_off.map(|problem| received.undecodable(problem)),
         })
     }
+}
 
+impl<T> Pager<T> {
     fn token(&self) -> Option<&str> {
         match &self.state {
             State::Page(token) => token.as_deref(),
@@ -252,7 +251,7 @@ async fn next<T>(
 /// same page.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Pages<T> {
-    pager: Pager,
+    pager: Pager<T>,
     ready: VecDeque<Result<Page<T>, Error>>,
     /// The token of the page in `ready`.
     ready_token: Option<String>,
@@ -279,7 +278,7 @@ impl<T> Pages<T> {
 }
 
 impl<T: DeserializeOwned> Pages<T> {
-    pub(crate) fn new(list: impl List, reading: Reading) -> Self {
+    pub(crate) fn new(list: impl List, reading: Reading<T>) -> Self {
         Self {
             pager: Pager::new(list, reading),
             ready: VecDeque::new(),
@@ -347,7 +346,7 @@ impl<T> fmt::Debug for Pages<T> {
 /// A page that cannot be fetched is one error; polling again asks for the same page.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Items<T> {
-    pager: Pager,
+    pager: Pager<T>,
     items: std::vec::IntoIter<T>,
     records: Peekable<std::vec::IntoIter<(usize, Error)>>,
     cut_off: Option<Error>,
@@ -375,7 +374,7 @@ impl<T> Items<T> {
 }
 
 impl<T: DeserializeOwned> Items<T> {
-    pub(crate) fn new(list: impl List, reading: Reading) -> Self {
+    pub(crate) fn new(list: impl List, reading: Reading<T>) -> Self {
         Self {
             pager: Pager::new(list, reading),
             items: Vec::new().into_iter(),

@@ -3,6 +3,16 @@
 //! `send` gives the result alone, `send_with_response` also what came with it, `send_as`
 //! decodes into a type of the caller's, and a list has its streams.
 
+use std::pin::Pin;
+
+use serde::de::DeserializeOwned;
+
+use crate::call::Prepare;
+use crate::envelope::{Envelope, Reading};
+use crate::error::Error;
+use crate::fit::Fit;
+use crate::response::{Page, Response};
+
 /// The ways to send a call that has one result, for a builder that is [`Prepare`].
 ///
 /// [`Prepare`]: crate::call::Prepare
@@ -30,9 +40,8 @@ macro_rules! sends_one {
             pub async fn send_with_response(
                 self,
             ) -> ::std::result::Result<crate::Response<$returns>, crate::Error> {
-                let ready = crate::call::Prepare::prepare(self)?;
-                let reading = crate::envelope::Reading::of_the_api::<$returns>();
-                ready.one($envelope, reading).await
+                let reading = crate::envelope::Reading::of_the_api();
+                crate::sends::one(self, $envelope, reading).await
             }
 
             /// Like [`send`](Self::send), decoding the result into a type of your own or
@@ -44,13 +53,14 @@ macro_rules! sends_one {
             pub async fn send_as<T: ::serde::de::DeserializeOwned>(
                 self,
             ) -> ::std::result::Result<T, crate::Error> {
-                let ready = crate::call::Prepare::prepare(self)?;
                 let reading = crate::envelope::Reading::of_the_caller();
-                Ok(ready.one($envelope, reading).await?.into_value())
+                Ok(crate::sends::one(self, $envelope, reading)
+                    .await?
+                    .into_value())
             }
         }
 
-        crate::sends::awaits!($name, $returns);
+        crate::sends::awaits!($name, $returns, crate::sends::boxed_one, $envelope);
     };
 }
 pub(crate) use sends_one;
@@ -85,8 +95,8 @@ macro_rules! sends_page {
             pub async fn send_with_response(
                 self,
             ) -> ::std::result::Result<crate::Response<crate::Page<$item>>, crate::Error> {
-                let ready = crate::call::Prepare::prepare(self)?;
-                ready.page($key, crate::envelope::Reading::of_the_api::<$item>()).await
+                let reading = crate::envelope::Reading::of_the_api();
+                crate::sends::page(self, $key, reading).await
             }
 
             /// Like [`send`](Self::send), decoding each item into a type of your own or into
@@ -98,15 +108,14 @@ macro_rules! sends_page {
             pub async fn send_as<T: ::serde::de::DeserializeOwned>(
                 self,
             ) -> ::std::result::Result<crate::Page<T>, crate::Error> {
-                let ready = crate::call::Prepare::prepare(self)?;
                 let reading = crate::envelope::Reading::of_the_caller();
-                Ok(ready.page($key, reading).await?.into_value())
+                Ok(crate::sends::page(self, $key, reading).await?.into_value())
             }
 
             #[doc = concat!("All items, page after page", $size, ".")]
             #[inline]
             pub fn stream(self) -> crate::Items<$item> {
-                crate::Items::new(self, crate::envelope::Reading::of_the_api::<$item>())
+                crate::Items::new(self, crate::envelope::Reading::of_the_api())
             }
 
             /// Like [`stream`](Self::stream), decoding each item into a type of your own or
@@ -118,7 +127,7 @@ macro_rules! sends_page {
             #[doc = concat!("All pages", $size, ".")]
             #[inline]
             pub fn pages(self) -> crate::Pages<$item> {
-                crate::Pages::new(self, crate::envelope::Reading::of_the_api::<$item>())
+                crate::Pages::new(self, crate::envelope::Reading::of_the_api())
             }
 
             /// Begins with the page of this token, which
@@ -139,14 +148,14 @@ macro_rules! sends_page {
             }
         }
 
-        crate::sends::awaits!($name, crate::Page<$item>);
+        crate::sends::awaits!($name, crate::Page<$item>, crate::sends::boxed_page, $key);
     };
 }
 pub(crate) use sends_page;
 
 /// `.await` without `send()`.
 macro_rules! awaits {
-    ($name:ident, $returns:ty) => {
+    ($name:ident, $returns:ty, $boxed:path, $where:expr) => {
         impl ::std::future::IntoFuture for $name {
             type Output = ::std::result::Result<$returns, crate::Error>;
             type IntoFuture = ::std::pin::Pin<
@@ -155,9 +164,52 @@ macro_rules! awaits {
 
             #[inline]
             fn into_future(self) -> Self::IntoFuture {
-                ::std::boxed::Box::pin(self.send())
+                $boxed(self, $where)
             }
         }
     };
 }
 pub(crate) use awaits;
+
+/// Sends a call for its one result.
+pub(crate) async fn one<T: DeserializeOwned>(
+    call: impl Prepare,
+    envelope: Envelope,
+    reading: Reading<T>,
+) -> Result<Response<T>, Error> {
+    call.prepare()?.send().await?.one(envelope, reading)
+}
+
+/// Sends a call for one page.
+pub(crate) async fn page<T: DeserializeOwned>(
+    call: impl Prepare,
+    key: &'static str,
+    reading: Reading<T>,
+) -> Result<Response<Page<T>>, Error> {
+    call.prepare()?.send().await?.page(key, reading)
+}
+
+type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
+
+/// As [`one`], in a box. Here the compiler proves once that it can be sent to another thread,
+/// which it would do for each builder.
+pub(crate) fn boxed_one<T: DeserializeOwned + Fit + Send + 'static>(
+    call: impl Prepare + Send + 'static,
+    envelope: Envelope,
+) -> Boxed<T> {
+    Box::pin(async move {
+        let response = one(call, envelope, Reading::of_the_api()).await?;
+        Ok(response.into_value())
+    })
+}
+
+/// As [`page`], in a box.
+pub(crate) fn boxed_page<T: DeserializeOwned + Fit + Send + 'static>(
+    call: impl Prepare + Send + 'static,
+    key: &'static str,
+) -> Boxed<Page<T>> {
+    Box::pin(async move {
+        let response = page(call, key, Reading::of_the_api()).await?;
+        Ok(response.into_value())
+    })
+}
