@@ -293,7 +293,7 @@ impl Error {
     }
 }
 
-/// How it is made.
+// How it is made.
 impl Error {
     pub(crate) fn new(kind: Kind) -> Self {
         Self(Box::new(Inner {
@@ -369,7 +369,7 @@ impl Error {
     }
 }
 
-/// What the rest of the crate asks it.
+// What the rest of the crate asks it.
 impl Error {
     /// How the attempt failed, as far as another one goes.
     pub(crate) fn failure(&self) -> Failure {
@@ -446,7 +446,7 @@ impl Error {
     }
 }
 
-/// What its text is made of.
+// What its text is made of.
 impl Error {
     fn advice(&self) -> &'static str {
         let write = self.0.operation.as_ref().is_some_and(Operation::is_write);

@@ -96,7 +96,7 @@ enum State {
 }
 
 /// A page, and the error that follows it where the list is cut off there.
-struct Opened<T> {
+struct Fetched<T> {
     page: Page<T>,
     records: Vec<(usize, Error)>,
     cut_off: Option<Error>,
@@ -144,7 +144,7 @@ impl<T: DeserializeOwned> Pager<T> {
     }
 
     /// The next page. After an error the same page is asked for again.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Opened<T>, Error>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Fetched<T>, Error>>> {
         loop {
             let State::Page(token) = &self.state else {
                 return Poll::Ready(None);
@@ -165,7 +165,7 @@ impl<T: DeserializeOwned> Pager<T> {
     }
 
     /// Decodes a page and goes on to the next, or to the end.
-    fn open(&mut self, received: Received) -> Result<Opened<T>, Error> {
+    fn open(&mut self, received: Received) -> Result<Fetched<T>, Error> {
         let (mut page, next) = match received.open(self.key, self.reading) {
             Ok(opened) => opened,
             Err(problem) => return Err(received.undecodable(problem)),
@@ -193,7 +193,7 @@ impl<T: DeserializeOwned> Pager<T> {
         if let (true, State::Page(token)) = (self.read_ahead, &self.state) {
             self.under_way = Some(in_background((self.fetch)(token.clone())));
         }
-        Ok(Opened {
+        Ok(Fetched {
             page,
             records,
             cut_off: cut_off.map(|problem| received.undecodable(problem)),
@@ -315,7 +315,7 @@ impl<T: DeserializeOwned> Stream for Pages<T> {
             Some(Err(error)) => return Poll::Ready(Some(Err(error))),
             None => return Poll::Ready(None),
         };
-        let Opened {
+        let Fetched {
             page,
             records,
             cut_off,
@@ -446,7 +446,7 @@ impl<T: DeserializeOwned> Stream for Items<T> {
                 None => return Poll::Ready(None),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 // An empty page is passed over.
-                Some(Ok(Opened {
+                Some(Ok(Fetched {
                     page,
                     records,
                     cut_off,

@@ -73,11 +73,10 @@ mod tests {
     /// The query of a request with these pairs.
     #[track_caller]
     fn query(pairs: &[(&'static str, String)]) -> String {
-        let client = crate::Client::builder()
-            .credentials(("hk_x", "hs_x"))
-            .build();
-        let client = client.unwrap();
-        let request = client.http().get("http://127.0.0.1/").query(pairs);
+        let here = "http://127.0.0.1/";
+        let builder = crate::Client::builder().base_url(here);
+        let client = builder.credentials(("hk_x", "hs_x")).build().unwrap();
+        let request = client.http().get(here).query(pairs);
         let request = request.build().unwrap();
         request.url().query().unwrap_or_default().to_owned()
     }

@@ -23,7 +23,7 @@ macro_rules! round_trips {
 fn round_trip<T: serde::de::DeserializeOwned + serde::Serialize>(
     value: Value,
 ) -> Result<Value, String> {
-    // From text, as off the wire: a `Value` has its own ideas of borrowing.
+    // From text, as it comes off the wire: a `Value` borrows in another way.
     let decoded: T = serde_json::from_str(&value.to_string()).map_err(|e| e.to_string())?;
     serde_json::to_value(decoded).map_err(|e| e.to_string())
 }

@@ -202,7 +202,7 @@ async fn null_and_absent_are_different_things() {
     );
 }
 
-/// An empty list erases; one that was not set leaves things alone.
+/// An empty list erases what is there; a list that was not set leaves it as it is.
 #[tokio::test]
 async fn a_list_that_was_not_set_is_not_sent() {
     let server = Server::start().await;
@@ -242,7 +242,7 @@ async fn a_refused_connection_and_a_silent_server_are_told_apart() {
         let builder = support::builder(&format!("http://{address}"));
         builder.timeout(timeout).build().unwrap()
     };
-    // Bound but never accepted from.
+    // It is bound, but never accepts a connection.
     let error = client(Duration::from_millis(50))
         .get_account()
         .send()

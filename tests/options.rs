@@ -1,4 +1,4 @@
-//! What a call can be told for itself alone, and calls that no release has a method for.
+//! Options of one call, and calls that no release has a method for.
 
 mod support;
 
@@ -88,7 +88,7 @@ async fn a_result_in_a_type_of_the_callers_loses_nothing() {
     server.answer(200, AGENT);
     let agent: Value = client.get_agent(7).send_as().await.unwrap();
     assert_eq!(agent, json!({"id": 7, "new": "x"}));
-    // It is the caller's to say what fits.
+    // The caller says what fits.
     let error = client
         .get_agent(7)
         .send_as::<std::collections::BTreeMap<String, i64>>()
@@ -235,7 +235,7 @@ async fn one_function_serves_an_own_account_and_a_managed_one() {
     );
 }
 
-/// As a user's own tests make them.
+/// Records as the tests of a user make them.
 #[test]
 fn what_is_received_can_be_made() {
     let mut agent = Agent::new(7);

@@ -12,9 +12,10 @@ use support::{Server, builder, predicates};
 
 use Outcome::{Done, NotDone, NotSent, Unknown};
 
-/// What the last attempt of a call meets; what that is for a write by itself; and the
-/// predicates that hold. Of a read the outcome follows: nothing is done or unknown.
-const LAST: [(Act, Outcome, &[&str]); 23] = [
+/// What the last attempt of a call meets, what that means for a write without earlier
+/// attempts, and the predicates that hold. The outcome of a read follows from that, since it
+/// changes nothing.
+const LAST: [(Act, Outcome, &[&str]); 24] = [
     (Act::Answer(302, ""), Unknown, &[]),
     (Act::Answer(400, "{}"), NotDone, &["invalid_request"]),
     (Act::Answer(401, "{}"), NotDone, &["authentication"]),
@@ -32,7 +33,7 @@ const LAST: [(Act, Outcome, &[&str]); 23] = [
     (Act::Answer(201, r#"{"host":{"id":7}}"#), Done, &["decode"]),
     (Act::Answer(201, r#"{"agent":{}}"#), Done, &["decode"]),
     (Act::Answer(200, "{"), Done, &["decode"]),
-    // A proxy's page: it says nothing of the API.
+    // A proxy's page, which says nothing about the API.
     (
         Act::Answer(200, "<html>Sign in</html>"),
         Unknown,
@@ -42,7 +43,8 @@ const LAST: [(Act, Outcome, &[&str]); 23] = [
     (Act::Truncate(r#"{"agent""#), Done, &["transport"]),
     (Act::Close, Unknown, &["transport"]),
     (Act::Hang, Unknown, &["timeout"]),
-    // After it nothing listens any more.
+    (Act::Stall, Done, &["timeout"]),
+    // From then on nothing listens any more.
     (Act::Vanish, NotSent, &["connect"]),
 ];
 
@@ -64,7 +66,7 @@ async fn call(client: &Client, write: bool) -> Error {
     result.unwrap_err()
 }
 
-/// The error of a call whose attempts meet these.
+/// The error of a call whose attempts meet these failures.
 async fn failed(write: bool, earlier: Option<Act>, last: Act) -> Error {
     let pause = Duration::from_millis(1);
     let vanishes = matches!(last, Act::Vanish);
@@ -93,11 +95,13 @@ async fn failed(write: bool, earlier: Option<Act>, last: Act) -> Error {
                 .attempts(attempts)
                 .backoff(pause, pause),
         )
-        .timeout(Duration::from_millis(if matches!(last, Act::Hang) {
-            100
-        } else {
-            5_000
-        }))
+        .timeout(Duration::from_millis(
+            if matches!(last, Act::Hang | Act::Stall) {
+                100
+            } else {
+                5_000
+            },
+        ))
         .max_body(1 << 20)
         .build()
         .unwrap();
@@ -212,14 +216,18 @@ fn without_a_runtime_a_call_is_an_error() {
 
 #[tokio::test]
 async fn the_deadline_tells_whether_the_answer_had_begun() {
-    let server = RawServer::start([Act::Hang]).await;
-    let deadline = Duration::from_millis(100);
-    let client = builder(server.base_url())
-        .deadline(deadline)
-        .build()
-        .unwrap();
-    let error = call(&client, true).await;
-    assert!(error.is_timeout());
-    assert_eq!(error.outcome(), Unknown);
-    assert_eq!(call(&client, false).await.outcome(), NotDone);
+    for (act, status, of_a_write, of_a_read) in [
+        (Act::Hang, None, Unknown, NotDone),
+        (Act::Stall, Some(200), Done, Done),
+    ] {
+        let server = RawServer::start([act, act]).await;
+        let builder = builder(server.base_url()).deadline(Duration::from_millis(100));
+        let client = builder.build().unwrap();
+        for (write, expected) in [(true, of_a_write), (false, of_a_read)] {
+            let error = call(&client, write).await;
+            assert!(error.is_timeout(), "{error}");
+            assert_eq!(error.outcome(), expected, "{error}");
+            assert_eq!(error.status().map(|status| status.as_u16()), status);
+        }
+    }
 }

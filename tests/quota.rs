@@ -216,7 +216,7 @@ async fn a_hundred_thousand_agents_by_the_real_quota() {
     let window = Duration::from_secs(60);
     let took = stream_all(window).await;
     println!("100,000 agents in one stream and in twenty: {took:?}");
-    // Not before the quota allows, and not a window later.
+    // No sooner than the quota allows, and less than a window later.
     for took in took {
         assert!((3 * window..4 * window).contains(&took), "{took:?}");
     }

@@ -30,7 +30,7 @@ async fn a_read_survives_what_passes() {
         assert_eq!(client.get_account().send().await.unwrap().id, 7);
         assert_eq!(server.take_requests().len(), 3, "{status}");
     }
-    // A refusal for the quota is no failure: three failures more are survived.
+    // A refusal for the quota does not count as a failure: three more are survived.
     server.script([429, 429, 429, 429, 503, 429, 503, 503].map(|status| (status, "{}")));
     server.script([(200, ACCOUNT)]);
     assert_eq!(client.get_account().send().await.unwrap().id, 7);
@@ -52,11 +52,11 @@ async fn a_write_is_sent_again_only_when_it_was_refused_for_the_quota() {
         let error = isolate(&client).await.unwrap_err();
         assert_eq!(error.status().unwrap().as_u16(), status);
         assert_eq!(server.take_requests().len(), 1, "{status}");
-        // What is left of the script.
+        // The rest of the script.
         isolate(&client).await.unwrap();
         server.take_requests();
     }
-    // However often: that is no failure.
+    // However often, since that does not count as a failure.
     server.script([(429, "{}"); 6]);
     server.answer(200, AGENT);
     isolate(&client).await.unwrap();
@@ -251,7 +251,7 @@ async fn the_deadline_bounds_every_wait() {
             .build()
             .unwrap()
     };
-    // For the quota: nothing is sent.
+    // While it waits for the quota, nothing is sent.
     client(Duration::MAX).get_account().send().await.unwrap();
     let error = client(Duration::from_millis(50))
         .get_account()
@@ -266,13 +266,13 @@ async fn the_deadline_bounds_every_wait() {
          nothing was sent: call less, or allow more time"
     );
     assert_eq!(server.take_requests().len(), 1);
-    // For the server's pause: what the server said, at once.
+    // Before the pause that the server asks for: its answer, at once.
     server.answer_with(503, &[("retry-after", "60")], "{}");
     let builder = server.builder().retry(quick_retries());
     let client = builder.deadline(Duration::from_secs(30)).build().unwrap();
     let error = client.get_account().send().await.unwrap_err();
     assert!(error.is_server());
-    // For the quota after a refusal: the refusal.
+    // While it waits for the quota after a refusal: the refusal.
     server.answer(429, "{}");
     let limiter = RateLimiter::new(1, Duration::from_secs(600));
     let builder = server
@@ -282,7 +282,7 @@ async fn the_deadline_bounds_every_wait() {
     let client = builder.deadline(Duration::from_millis(50)).build().unwrap();
     let error = client.get_account().send().await.unwrap_err();
     assert!(error.is_rate_limited());
-    // For the answer.
+    // While it waits for the answer.
     let server = RawServer::start([]).await;
     let builder = support::builder(server.base_url()).retry(quick_retries());
     let client = builder

@@ -35,7 +35,7 @@ async fn read(client: &Client) -> Result<usize, Error> {
 #[test]
 fn one_after_the_other_they_lose_nothing() {
     let simulator = serve(async { Simulator::start().await.unwrap() });
-    // Not even a retry.
+    // There was not even a retry.
     let client = simulated(&simulator)
         .retry(RetryPolicy::none())
         .build()
@@ -126,7 +126,7 @@ fn a_connection_of_a_runtime_that_nobody_drives_costs_a_time_out() {
     let hasty = hasty.enable_all().start_paused(true).build().unwrap();
     let error = hasty.block_on(read(&client)).unwrap_err();
     assert_eq!(predicates(&error), ["timeout"]);
-    // That connection is given up.
+    // The client gives that connection up.
     runtime().block_on(read(&client)).unwrap();
 }
 

@@ -111,7 +111,7 @@ async fn a_token_that_comes_twice_is_an_error_after_the_items_before_it() {
     assert!(error.unwrap_err().is_decode());
 }
 
-/// As cases/`next-page-without-token`, `token-only-in-the-url` and their like.
+/// Like the cases `next-page-without-token` and `token-only-in-the-url` of `cases.jsonl`.
 #[tokio::test]
 async fn a_list_that_goes_on_without_a_token_is_cut_off_and_never_ends_quietly() {
     let server = Server::start().await;
@@ -167,7 +167,7 @@ async fn a_walk_is_complete_when_every_page_came_and_every_record_was_given_out(
     let mut agents = server.client().list_agents().stream();
     agents.try_next().await.unwrap();
     assert!(!agents.is_complete());
-    // A page that could not be had is asked for again.
+    // A page that did not come is asked for again.
     assert!(agents.try_next().await.unwrap_err().is_server());
     agents.try_next().await.unwrap();
     assert!(agents.try_next().await.unwrap().is_none());

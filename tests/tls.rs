@@ -103,7 +103,7 @@ mod with_rustls {
     use super::*;
     use support::tls::KEY_EXCHANGE;
 
-    /// For all of this process; the other tests do not mind.
+    /// This holds for the whole process, which does not disturb the other tests.
     #[tokio::test]
     async fn an_installed_provider_is_used() {
         let mut provider = rustls::crypto::ring::default_provider();
@@ -127,8 +127,8 @@ mod with_rustls {
         panic!("another provider was used");
     }
 
-    /// Where Linux's certificates are looked for is said by the environment, so this runs
-    /// itself again with another one.
+    /// The environment says where Linux looks for certificates, so this test runs itself again
+    /// in another environment.
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_machine_without_certificates_can_still_do_what_needs_none() {

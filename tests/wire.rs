@@ -13,7 +13,7 @@ use support::Server;
 use support::calls::{ACCOUNT, calls};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
-/// Removed from the vendor's document, still answering; no contract has them.
+/// Removed from the vendor's document, but still answering; no contract has them.
 const LEGACY: [&str; 2] = ["/v1/billing_reports", "/v1/billing_reports/{id}"];
 
 const EXCLUSIVE: [&[&str]; 2] = [
@@ -53,7 +53,7 @@ fn sample(contract: &Value, name: &str, schema: &Value) -> Value {
         ("integer", _) => json!(7),
         ("boolean", _) => json!(true),
         ("array", _) => match &schema["items"] {
-            // A list of strings in truth, see the defects of the document.
+            // In truth it is a list of strings; the document is wrong here.
             items if items["type"] == "string" => json!([sample(contract, name, items)]),
             _ => json!(["a b"]),
         },
@@ -71,7 +71,7 @@ fn sample(contract: &Value, name: &str, schema: &Value) -> Value {
     }
 }
 
-/// What the contract takes for texts, and we do not.
+/// What is text in the contract, and has a type of its own here.
 fn typed() -> [(&'static str, Value); 6] {
     [
         ("entity_id", json!(7)),

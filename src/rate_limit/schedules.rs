@@ -1,13 +1,14 @@
 //! Generated schedules in paused time, replayed against a server that counts exactly.
 //!
-//! Random latencies, arrivals anywhere in them or after the caller gave up, cancelled
-//! calls, clones and lanes; alone on the account, and on one that an earlier run has used,
-//! beside somebody else, with a server that refuses and whose words are true or not.
+//! A schedule has random latencies, arrivals at any time in them or after the caller gave up,
+//! cancelled calls, clones and lanes. It runs alone on an account, and on one that an earlier
+//! run has used and somebody else goes on using, with a server that refuses requests and
+//! whose words are true or not.
 //!
-//! What must hold, with whatever server: no window sees more of our arrivals than the
-//! limit, refused ones included; everybody gets through; and no pause ends later than a
-//! window after the first refusal, but for what `Retry-After` says. Alone, at no moment is
-//! a slot free while somebody waits, but for the head start of the first of all.
+//! What must hold with every server: no window sees more of our arrivals than the limit,
+//! refused ones included; everybody gets through; and no pause ends later than a window after
+//! the first refusal, unless `Retry-After` says so. Alone on the account, no slot is ever
+//! free while somebody waits, except during the head start of the first request.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -19,9 +20,9 @@ use super::server::{Server, Told};
 use super::*;
 
 const SCHEDULES: u32 = 10_000;
-/// On a shared account, where each takes longer.
+/// As many on a shared account, where each takes longer.
 const ACCOUNTS: u32 = 3_000;
-/// Nothing takes so long that ends at all.
+/// Longer than anything takes that ends at all.
 const EVER: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Clone, Debug)]
@@ -43,12 +44,12 @@ struct Call {
 
 #[derive(Clone, Debug)]
 enum Outcome {
-    /// It arrives after `there`, its answer is there after `back` more.
+    /// It arrives after `there`, and its answer comes `back` later.
     Answered {
         there: u64,
         back: u64,
     },
-    /// The connection is lost `after` it was sent; it arrives even `late`r.
+    /// The connection is lost so long `after` it was sent, and it arrives so much `late`r.
     Lost {
         after: u64,
         late: u64,
@@ -58,12 +59,12 @@ enum Outcome {
     },
 }
 
-/// The account's other users, and what the server tells.
+/// The account's other users, and what the server says.
 #[derive(Clone, Debug)]
 struct Account {
     /// Milliseconds between the requests of an earlier run, which has just ended.
     earlier: Vec<u64>,
-    /// As many, of somebody who goes on beside us.
+    /// The same of somebody who uses the account at the same time.
     beside: Vec<u64>,
     remaining: Told,
     retry_after: bool,
@@ -177,8 +178,8 @@ struct Pause {
     until: Duration,
 }
 
-/// Makes the calls on a shared account, each until it is taken or its caller has gone: when
-/// its requests arrived, and what the refusals led to.
+/// Makes the calls on a shared account, each until it is taken or its caller has gone.
+/// Returns when the requests arrived, and what the refusals led to.
 async fn shared(schedule: &Schedule, account: &Account) -> (Vec<Duration>, Vec<Pause>) {
     let milliseconds = Duration::from_millis;
     let window = milliseconds(schedule.window);
@@ -186,7 +187,7 @@ async fn shared(schedule: &Schedule, account: &Account) -> (Vec<Duration>, Vec<P
     let server = Server::with_limit(schedule.limit, window, told.0, told.1);
     let send = async |pauses: &[u64]| {
         for pause in pauses {
-            // Whether it is taken is their affair.
+            // Whether it is taken matters to others only.
             let _ = server.arrives();
             sleep(milliseconds(*pause)).await;
         }
@@ -296,8 +297,8 @@ async fn live(schedule: &Schedule) -> Vec<Life> {
                     let mut life = record.lock().unwrap();
                     life.served = Some(slots.fetch_add(1, Ordering::Relaxed));
                     life.waits_until = start.elapsed();
-                    // Once sent it arrives, whether or not the caller still waits; at the
-                    // latest a grace after the caller has gone.
+                    // Once it was sent it arrives, whether or not the caller still waits,
+                    // and at the latest a grace after the caller has gone.
                     life.arrived = arrives_after.map(|ms| start.elapsed() + milliseconds(ms));
                 }
                 match call.outcome {
@@ -369,7 +370,7 @@ fn judge(schedule: &Schedule, lives: &[Life]) -> Result<(), String> {
         };
         lives.iter().filter(holds).count()
     };
-    // Nobody else goes from here until there.
+    // While the first of all is under way, nobody else goes.
     let lead = lives.iter().find(|life| life.served == Some(0));
     let lead = lead.map_or(Duration::ZERO..Duration::ZERO, |lead| {
         let ended = lead.ended.expect("it was served");

@@ -1,6 +1,6 @@
 //! The API's quota as tests need it: an exact log of arrivals, in paused time.
 //!
-//! What it tells about the quota, and whether that is true, is chosen by each test.
+//! Each test chooses what the server says about the quota, and whether that is true.
 
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until};
@@ -55,7 +55,7 @@ impl Server {
         })
     }
 
-    /// A request arrives: what is said to remain, or after what time to come again.
+    /// A request arrives. Returns what is said to remain, or when to come again.
     pub(super) fn arrives(&self) -> Result<Option<usize>, Option<Duration>> {
         let now = Instant::now();
         let mut log = self.log.lock().unwrap();
@@ -75,18 +75,18 @@ impl Server {
         })
     }
 
-    /// Somebody else sends a request each so often.
+    /// Somebody else sends requests, with this time between them.
     pub(super) async fn others(&self, every: Duration) {
         let mut next = Instant::now();
         loop {
-            // Whether it is taken is their affair.
+            // Whether it is taken matters to others only.
             let _ = self.arrives();
             next += every;
             sleep_until(next).await;
         }
     }
 
-    /// A program starts, with a limiter of its own, and so many tasks make its calls.
+    /// A program starts, with a limiter of its own and with tasks that make its calls.
     pub(super) async fn program(self: &Arc<Self>, tasks: usize, calls: usize, seed: u64) -> Tally {
         let limiter = RateLimiter::new(self.limit, self.window);
         let random = Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)));
@@ -115,7 +115,7 @@ impl Server {
         std::mem::take(&mut tally.lock().unwrap())
     }
 
-    /// One call, sent again until it is taken; how often it was refused.
+    /// One call, which is sent again until it is taken. Returns how often it was refused.
     async fn call(&self, limiter: &RateLimiter, random: &Mutex<fastrand::Rng>) -> usize {
         let up_to = |ms| Duration::from_millis(random.lock().unwrap().u64(ms));
         let mut turn = Turn::Last;

@@ -1,11 +1,12 @@
-//! Programs that know nothing of each other on one account: one after the other, or both.
+//! Programs that share an account and do not know of each other: one after the other, or at
+//! the same time.
 
 use tokio::time::{sleep, timeout};
 
 use super::server::{SECOND, Server, Told};
 use super::*;
 
-/// How servers tell of their quota.
+/// What servers say about their quota.
 const SERVERS: [(Told, bool); 4] = [
     (Told::Nothing, false),
     (Told::Nothing, true),
@@ -15,7 +16,7 @@ const SERVERS: [(Told, bool); 4] = [
 const SEEDS: std::ops::Range<u64> = 0..5;
 const HALF_AN_HOUR: usize = 30;
 
-/// A start on an account of which nothing is used.
+/// A start on an account whose quota is not used.
 #[tokio::test(start_paused = true)]
 async fn a_fresh_burst_costs_one_round_trip_more() {
     for (remaining, retry_after) in SERVERS {
@@ -54,7 +55,7 @@ async fn a_restart_after_a_steady_job_takes_a_window_too() {
         drop(timeout(120 * SECOND, server.others(SECOND)).await);
         let second = server.program(8, 60, 1).await;
         assert!(second.took <= 63 * SECOND, "{second:?} {remaining:?}");
-        // Without a word, what is under way when the quota is full is refused together.
+        // If the server says nothing, all that is under way when the quota is full is refused.
         let most = if matches!(remaining, Told::Nothing) {
             8
         } else {
@@ -67,8 +68,8 @@ async fn a_restart_after_a_steady_job_takes_a_window_too() {
 /// Two programs make calls all the time: nothing of the quota is lost.
 #[tokio::test(start_paused = true)]
 async fn two_programs_use_the_whole_quota() {
-    // Tasks of each, seconds between their starts, refusals in a minute with a word and
-    // without.
+    // How many tasks each has, the seconds between their starts, and the refusals in a minute
+    // where the server says what remains and where it does not.
     for (tasks, apart, told, untold) in [(8, 0, 13, 17), (1, 0, 5, 4), (8, 20, 17, 17)] {
         for (remaining, retry_after) in SERVERS {
             let server = Server::new(remaining, retry_after);
@@ -93,7 +94,8 @@ async fn two_programs_use_the_whole_quota() {
 /// Somebody else uses a part of the quota, steadily, from the beginning: we get the rest.
 #[tokio::test(start_paused = true)]
 async fn a_steady_user_leaves_us_the_rest_with_few_refusals() {
-    // How often they send, tasks of ours, what is left to us in a minute, refusals in it.
+    // How often they send, how many tasks we have, what is left to us in a minute, and the
+    // refusals in it.
     let table = [
         (2_000, 1, 30, 2),
         (2_000, 8, 30, 8),

@@ -124,7 +124,7 @@ async fn a_refusal_makes_everybody_wait_as_long_as_the_server_says() {
     assert_eq!(limiter.snapshot().available, 0);
     assert_eq!(limiter.snapshot().next_free_in, Some(7 * SECOND));
     assert_eq!(wait_of_next(&other).await, 7 * SECOND);
-    // A pause is not for ever, whatever the server says, and writes wait too.
+    // No pause lasts for ever, whatever the server says, and writes wait, too.
     read(&limiter).await.refused(Some(100_000 * SECOND));
     let before = Instant::now();
     limiter
@@ -173,11 +173,11 @@ async fn no_pause_ends_later_than_a_window_after_the_first_refusal() {
     assert_eq!(limiter.snapshot().next_free_in, Some(10 * SECOND));
     sleep(10 * SECOND).await;
     read(&limiter).await.refused(None);
-    // Nothing of ours; what was counted at the first is gone in 40 seconds.
+    // Nothing of it is ours, and what was counted at the first refusal is gone in 40 seconds.
     assert_eq!(limiter.snapshot().next_free_in, Some(40 * SECOND));
     assert_eq!(limiter.snapshot().available, 0);
     sleep_until(first + 60 * SECOND).await;
-    // What is refused now is news.
+    // A refusal from now on begins a new series.
     read(&limiter).await.refused(None);
     assert_eq!(limiter.snapshot().next_free_in, Some(60 * SECOND));
 }
@@ -239,7 +239,7 @@ async fn after_a_refusal_the_next_goes_alone() {
     }
     own.drain(..).for_each(|permit| permit.accepted(None));
     read(&limiter).await.refused(None);
-    // It has led before, and is no lead now.
+    // It has led before, and does not lead now.
     drop(old_lead);
     sleep(60 * SECOND).await;
     let lead = read(&limiter).await;
@@ -281,7 +281,7 @@ async fn refusals_of_requests_that_were_under_way_together_are_one() {
     let snapshot = limiter.snapshot();
     assert_eq!((snapshot.used, snapshot.others), (20, 40));
     assert_eq!(snapshot.next_free_in, Some(60 * SECOND));
-    // Nor are they many when the server says how long to wait.
+    // There are not many either when the server says how long to wait.
     sleep(61 * SECOND).await;
     let mut together = Vec::new();
     for _ in 0..20 {
@@ -351,7 +351,7 @@ async fn an_answer_older_than_a_refusal_does_not_overrule_it() {
     assert_eq!(wait_of_next(&limiter).await, 5 * SECOND);
 }
 
-/// As the server's word when a request is sent, and in its answer.
+/// A request that the server takes, saying that so many remain.
 async fn told(limiter: &RateLimiter, remaining: usize) {
     read(limiter).await.accepted(Some(remaining));
 }
@@ -369,7 +369,7 @@ async fn a_word_that_never_goes_down_counts_no_more_after_three_contradictions()
     assert_eq!(limiter.snapshot().available, 56, "our own proof is left");
     told(&limiter, 0).await;
     assert_eq!(limiter.snapshot().available, 55);
-    // It moves: it was right again.
+    // The word goes down, so it is right again.
     told(&limiter, 30).await;
     told(&limiter, 29).await;
     assert_eq!(limiter.snapshot().available, 29);
@@ -386,7 +386,7 @@ async fn a_word_that_a_refusal_bears_out_is_believed() {
     sleep(SECOND).await;
     told(&limiter, 0).await;
     assert_eq!(limiter.snapshot().available, 0);
-    // For a window; then it has to show itself right again.
+    // It is believed for a window, and then has to show again that it is right.
     sleep(60 * SECOND).await;
     told(&limiter, 0).await;
     assert_eq!(limiter.snapshot().available, 1);

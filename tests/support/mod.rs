@@ -56,7 +56,7 @@ impl Server {
         Self::serve("http", listener)
     }
 
-    /// The same, by TLS.
+    /// The same server, over TLS.
     pub async fn start_tls(certificate: &tls::Certificate) -> Self {
         Self::serve("https", tls::Listener::bind(certificate).await)
     }
@@ -108,14 +108,14 @@ impl Server {
         *self.answer.lock().unwrap() = Answer::new(status, headers, body);
     }
 
-    /// These answers first, one a request.
+    /// Gives these answers first, one to each request.
     pub fn script<B: ToString>(&self, answers: impl IntoIterator<Item = (u16, B)>) {
         for (status, body) in answers {
             self.script_with(status, &[], body.to_string());
         }
     }
 
-    /// This answer first, after those of the script so far.
+    /// Adds this answer to those that are given first.
     pub fn script_with(
         &self,
         status: u16,
@@ -194,7 +194,7 @@ pub fn builder(base_url: &str) -> ClientBuilder {
         .retry(RetryPolicy::none())
 }
 
-/// As by default, with pauses of no more than a millisecond.
+/// The default policy, with pauses of no more than a millisecond.
 pub fn quick_retries() -> RetryPolicy {
     let pause = Duration::from_millis(1);
     RetryPolicy::default().backoff(pause, pause)
@@ -265,8 +265,8 @@ pub fn succeeded(
         .collect()
 }
 
-/// What really happened: the last of an error's sources, in the words of the first that
-/// says all of it. (OpenSSL's last one says that a certificate is refused; the one before
+/// The cause of an error: the text of its last source, or of the first source that contains
+/// that text. (The last one of OpenSSL says that a certificate is refused; the one before it
 /// adds why.)
 pub fn innermost(error: &huntress::Error) -> String {
     let mut source = error.source().expect("a cause");

@@ -20,9 +20,11 @@ pub enum Act {
     Close,
     /// Nothing, for ever.
     Hang,
+    /// The head of a 200, and then nothing for ever.
+    Stall,
     /// The connection is closed without an answer, and no other is taken from then on.
     Vanish,
-    /// A 429 that asks for more patience than anybody has.
+    /// A 429 that asks for a longer wait than any caller accepts.
     Refuse,
     /// A 200 of this many bytes.
     Large(usize),
@@ -34,7 +36,7 @@ pub struct RawServer {
 }
 
 impl RawServer {
-    /// Does these, one a request; then hangs.
+    /// Does these, one for each request, and then hangs.
     pub async fn start(script: impl IntoIterator<Item = Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
@@ -108,12 +110,12 @@ impl KeepAlive {
         &self.base_url
     }
 
-    /// How many were made.
+    /// How many connections were made.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// How many requests.
+    /// How many requests have arrived.
     pub fn arrived(&self) -> usize {
         self.arrived.load(Ordering::SeqCst)
     }
@@ -143,6 +145,11 @@ async fn serve(
         }
         Act::Close => return,
         Act::Hang => return std::future::pending().await,
+        Act::Stall => {
+            let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n";
+            drop(connection.write_all(head).await);
+            return std::future::pending().await;
+        }
         Act::Vanish => {
             vanish.notify_one();
             // The listener goes first, so that nobody connects once this one is closed.

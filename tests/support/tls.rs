@@ -11,7 +11,7 @@ use tokio_rustls::server::TlsStream;
 
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-/// For a server; kept in memory alone.
+/// A certificate for a server, which is in memory only.
 pub struct Certificate {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -30,7 +30,7 @@ impl Authority {
         self.0.pem()
     }
 
-    /// For these hosts.
+    /// One for these hosts.
     pub fn certificate(&self, hosts: &[&str]) -> Certificate {
         self.issue(hosts, 4096)
     }
