@@ -6,7 +6,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use huntress::{Client, Credentials, Error, types};
-use support::{KEY, SECRET, Server, predicates, refused};
+use support::{KEY, SECRET, Server, predicates};
 
 #[tokio::test]
 async fn every_status_has_its_predicate() {
@@ -98,7 +98,8 @@ async fn its_debug_text_tells_the_kind_and_the_status() {
 /// A call that fails before it is sent, for this reason.
 #[track_caller]
 fn not_sent<T: std::fmt::Debug>(result: Result<T, Error>, why: &str) {
-    let error = refused(result, "invalid_request");
+    let error = result.unwrap_err();
+    assert_eq!(predicates(&error), ["invalid_request"]);
     let text = error.to_string();
     assert!(text.ends_with(&format!(": not sent: {why}")), "{text}");
     assert_eq!(error.status(), None);

@@ -56,7 +56,7 @@ impl Server {
         Self::serve("http", listener)
     }
 
-    /// The same server, over TLS.
+    /// The same server over TLS.
     pub async fn start_tls(certificate: &tls::Certificate) -> Self {
         Self::serve("https", tls::Listener::bind(certificate).await)
     }
@@ -81,12 +81,12 @@ impl Server {
         &self.base_url
     }
 
-    /// A client that sends every call at once and once.
+    /// A client that sends every call once, without waiting for the quota.
     pub fn client(&self) -> Client {
         self.builder().build().unwrap()
     }
 
-    /// The builder of such a client, for a test that needs another one.
+    /// What [`Self::client`] is built of, for a test that changes it.
     pub fn builder(&self) -> ClientBuilder {
         builder(&self.base_url)
     }
@@ -185,7 +185,7 @@ impl Answer {
     }
 }
 
-/// The builder of a client that sends every call at once and once.
+/// What a client is built of that sends every call once, without waiting for the quota.
 pub fn builder(base_url: &str) -> ClientBuilder {
     Client::builder()
         .base_url(base_url)
@@ -194,7 +194,7 @@ pub fn builder(base_url: &str) -> ClientBuilder {
         .retry(RetryPolicy::none())
 }
 
-/// The default policy, with pauses of no more than a millisecond.
+/// The default policy, but with pauses of no more than a millisecond.
 pub fn quick_retries() -> RetryPolicy {
     let pause = Duration::from_millis(1);
     RetryPolicy::default().backoff(pause, pause)
@@ -211,17 +211,6 @@ pub fn until(mut done: impl FnMut() -> bool) -> impl Future<Output = ()> {
             tokio::task::yield_now().await;
         }
     }
-}
-
-/// The error of a call that fails, if just this predicate holds for it.
-#[track_caller]
-pub fn refused<T: std::fmt::Debug>(
-    result: Result<T, huntress::Error>,
-    predicate: &str,
-) -> huntress::Error {
-    let error = result.unwrap_err();
-    assert_eq!(predicates(&error), [predicate], "{error}");
-    error
 }
 
 /// The predicates that hold for an error.
@@ -246,7 +235,16 @@ pub fn predicates(error: &huntress::Error) -> Vec<&'static str> {
     holding.map(|(name, _)| name).collect()
 }
 
-/// A client of a simulator, which sends every call at once and once.
+/// Asserts that a call was refused with a message, and that one predicate alone holds.
+#[track_caller]
+pub fn refused<T: std::fmt::Debug>(result: Result<T, huntress::Error>, predicate: &str) {
+    let error = result.unwrap_err();
+    assert_eq!(predicates(&error), [predicate], "{error}");
+    assert!(error.message().is_some(), "{error}");
+}
+
+/// What a client of a simulator is built of; it sends every call once, without waiting for
+/// the quota.
 pub fn simulated(simulator: &huntress_simulator::Simulator) -> ClientBuilder {
     let credentials = simulator.credentials();
     builder(&simulator.base_url())
@@ -281,10 +279,10 @@ pub fn innermost(error: &huntress::Error) -> String {
     text
 }
 
-/// The builder of a plain client for loopback, which speaks no TLS.
+/// Of a plain client for loopback, which speaks no TLS.
 pub fn http_client() -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder();
-    // Without it reqwest still needs a provider.
+    // But reqwest wants a provider for it.
     #[cfg(feature = "rustls")]
     let builder = builder.tls_backend_preconfigured({
         let provider = Arc::new(rustls::crypto::ring::default_provider());
