@@ -19,7 +19,7 @@ impl Problems {
     where
         V: TryInto<T, Error: Display>,
     {
-        self.settle(name, value.try_into().map_err(told))
+        self.settle(name, value.try_into().map_err(words))
     }
 
     /// The same for a whole number with limits, which the text of a failed conversion would
@@ -51,7 +51,7 @@ impl Problems {
         for value in values {
             match value.try_into() {
                 Ok(value) => good.push(value),
-                Err(problem) => bad.push(told(problem)),
+                Err(problem) => bad.push(words(problem)),
             }
         }
         let result = if bad.is_empty() {
@@ -176,7 +176,7 @@ impl Problems {
 
 /// What a failed conversion says. The standard library's text for a whole number speaks of
 /// the conversion and not of the number, so it is replaced.
-fn told<E: Display>(problem: E) -> String {
+fn words<E: Display>(problem: E) -> String {
     if type_name::<E>() == type_name::<TryFromIntError>() {
         return "the number is too large or too small".to_owned();
     }
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn found(check: impl FnOnce(&mut Problems)) -> String {
+    fn told(check: impl FnOnce(&mut Problems)) -> String {
         let mut problems = Problems::default();
         check(&mut problems);
         problems.into_result().err().unwrap_or_default()
@@ -203,30 +203,30 @@ mod tests {
 
     #[test]
     fn limits_name_the_field_the_value_and_the_range() {
-        assert_eq!(found(|p| p.in_range("limit", Some(500_u32), 1, 500)), "");
-        assert_eq!(found(|p| p.in_range("limit", None::<u32>, 1, 500)), "");
+        assert_eq!(told(|p| p.in_range("limit", Some(500_u32), 1, 500)), "");
+        assert_eq!(told(|p| p.in_range("limit", None::<u32>, 1, 500)), "");
         assert_eq!(
-            found(|p| p.in_range("limit", Some(501_u32), 1, 500)),
+            told(|p| p.in_range("limit", Some(501_u32), 1, 500)),
             "`limit` is 501; it must be from 1 to 500"
         );
         assert_eq!(
-            found(|p| p.in_range("minimum", Some(0_u32), 1, i64::MAX)),
+            told(|p| p.in_range("minimum", Some(0_u32), 1, i64::MAX)),
             "`minimum` is 0; it must be at least 1"
         );
-        let length = |text: String| found(|p| p.length("name", Some(&text), 1, 256));
+        let length = |text: String| told(|p| p.length("name", Some(&text), 1, 256));
         assert_eq!(length("ü".repeat(256)), "");
         assert_eq!(
             length("x".repeat(257)),
             "`name` has 257 characters; at most 256 are allowed"
         );
         assert_eq!(length("  ".to_owned()), "`name` is blank");
-        assert_eq!(found(|p| p.id("id", 0)), "`id` is 0, which cannot be an id");
-        assert_eq!(found(|p| p.id("id", 1)), "");
+        assert_eq!(told(|p| p.id("id", 0)), "`id` is 0, which cannot be an id");
+        assert_eq!(told(|p| p.id("id", 1)), "");
     }
 
     #[test]
     fn all_problems_are_told_and_a_good_value_mends_a_bad_one() {
-        let text = found(|p| {
+        let text = told(|p| {
             assert_eq!(p.number::<_, u32>("limit", -1, 1, 500), None);
             assert_eq!(p.list::<_, u8>("ports", [1, 256, -1]), None);
             assert_eq!(p.value::<_, u8>("other", 999), None);
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_place_refuses_the_known_values_that_it_does_not_take() {
-        let accepted = |value| found(|p| p.accepted("f", value, &["a", "b", "c"], &["a", "b"]));
+        let accepted = |value| told(|p| p.accepted("f", value, &["a", "b", "c"], &["a", "b"]));
         assert_eq!(accepted("a"), "");
         assert_eq!(accepted("of next year"), "");
         assert_eq!(accepted("c"), "`f` is \"c\", but here it can be a, b");
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn one_of_several_fields() {
-        let one = |a, b, or_none| found(|p| p.exactly_one(&[("a", a), ("b", b)], or_none));
+        let one = |a, b, or_none| told(|p| p.exactly_one(&[("a", a), ("b", b)], or_none));
         assert_eq!(one(true, false, false), "");
         assert_eq!(one(false, false, true), "");
         assert_eq!(one(false, false, false), "one of `a`, `b` must be set");

@@ -182,9 +182,9 @@ impl Code<'_> {
 
             /// One builder for each operation. Generated from the vendor's document.
             ///
-            /// Each has a setter for every optional parameter, the options that all calls
-            /// have (`timeout`, `deadline`, `retry`, `header`, `query`), and `send`;
-            /// awaiting it does what `send` does. Lists also have `stream` and `pages`.
+            /// Each has a setter for every parameter that may be left out, the options that
+            /// all calls have (`timeout`, `deadline`, `retry`, `header`, `query`), and `send`;
+            /// awaiting it does what `send` does. Lists have `stream` and `pages`.
             pub mod calls {
                 use super::types;
                 use crate::call::{Call, Prepare, Ready};

@@ -60,7 +60,7 @@ pub enum PageToken {
 }
 
 /// A path or query parameter.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Parameter {
     /// As it stands in the URL: `types[]`.
     pub name: String,

@@ -309,7 +309,7 @@ impl<'a> Operation<'a> {
 
     fn deprecated(&self) -> Option<TokenStream> {
         self.facts.deprecated.then(
-            || quote!(#[deprecated = "no longer in the vendor's document; the server may cease to answer it"]),
+            || quote!(#[deprecated = "no longer in the vendor's document; it may stop answering"]),
         )
     }
 
@@ -659,19 +659,14 @@ mod tests {
 
     #[test]
     fn the_version_header_goes_and_each_parameter_is_written_by_its_kind() {
-        let facts = facts(false);
         let field = |ty: Type, required: bool, comma_separated: bool| {
-            let parameter = Parameter {
-                required,
-                comma_separated,
-                ..facts.parameters[0].clone()
-            };
-            let parameter = Box::leak(Box::new(parameter));
+            let mut parameter = facts(false).parameters.remove(0);
+            (parameter.required, parameter.comma_separated) = (required, comma_separated);
             Field {
                 name: ident("kinds"),
                 inner: ident("kinds_"),
                 ty,
-                parameter,
+                parameter: Box::leak(Box::new(parameter)),
             }
         };
         let request = syn::parse_quote!(
