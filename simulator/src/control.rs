@@ -26,7 +26,7 @@ use crate::document;
 use crate::faults::Fault;
 use crate::refusal::Refusal;
 use crate::rows::RowError;
-use crate::server::Api;
+use crate::state::State;
 
 /// What stands before the path of a list.
 const ROWS: &str = "/_simulator/rows/";
@@ -41,29 +41,29 @@ pub(crate) fn owns(path: &str) -> bool {
     documents.contains(&path) || path == "/_simulator" || path.starts_with("/_simulator/")
 }
 
-pub(crate) fn answer(api: &Api, method: &Method, path: &str, body: &[u8]) -> Response<Body> {
+pub(crate) fn answer(state: &State, method: &Method, path: &str, body: &[u8]) -> Response<Body> {
     let json_text = |text: &'static str| typed(StatusCode::OK, "application/json", text);
     if let Some(row) = path.strip_prefix(ROWS) {
-        return rows(api, method, row, body);
+        return rows(state, method, row, body);
     }
     match (method.as_str(), path) {
         ("GET", "/swagger_doc.json") => json_text(document::CONTRACT),
         ("GET", "/v1/webhooks_doc.json") => json_text(document::WEBHOOKS),
         ("GET", "/openapi.json") => json_text(document::DOCUMENT),
         ("GET", "/_simulator") => {
-            let arrivals = api.quota.arrivals();
-            let writes = api.writes().len();
+            let arrivals = state.quota.arrivals();
+            let writes = state.record.writes().len();
             let statistics = json!({
                 "arrivals": arrivals.total, "refused": arrivals.refused, "writes": writes,
-                "answered": api.answered(),
+                "answered": state.record.answered(),
             });
             answer_json(StatusCode::OK, &statistics)
         }
-        ("GET", "/_simulator/writes") => answer_json(StatusCode::OK, &api.writes()),
-        ("GET", "/_simulator/faults") => answer_json(StatusCode::OK, &api.faults.waiting()),
+        ("GET", "/_simulator/writes") => answer_json(StatusCode::OK, &state.record.writes()),
+        ("GET", "/_simulator/faults") => answer_json(StatusCode::OK, &state.faults.waiting()),
         ("POST", "/_simulator/faults") => match String::from_utf8_lossy(body).parse::<Fault>() {
             Ok(fault) => {
-                api.faults.add(fault);
+                state.faults.add(fault);
                 empty(StatusCode::NO_CONTENT)
             }
             Err(error) => {
@@ -72,11 +72,11 @@ pub(crate) fn answer(api: &Api, method: &Method, path: &str, body: &[u8]) -> Res
             }
         },
         ("DELETE", "/_simulator/faults") => {
-            api.faults.clear();
+            state.faults.clear();
             empty(StatusCode::NO_CONTENT)
         }
         ("DELETE", "/_simulator/state") => {
-            api.reset();
+            state.reset();
             empty(StatusCode::NO_CONTENT)
         }
         _ => unknown(method, path),
@@ -89,7 +89,7 @@ fn unknown(method: &Method, path: &str) -> Response<Body> {
 }
 
 /// Answers a request for a row, such as `incident_reports/7`, or for a list.
-fn rows(api: &Api, method: &Method, path: &str, body: &[u8]) -> Response<Body> {
+fn rows(state: &State, method: &Method, path: &str, body: &[u8]) -> Response<Body> {
     let row = || -> Result<Value, RowError> {
         serde_json::from_slice(body).map_err(|error| RowError::not_json(&error))
     };
@@ -99,22 +99,22 @@ fn rows(api: &Api, method: &Method, path: &str, body: &[u8]) -> Response<Body> {
     });
     let done = match (method.as_str(), one) {
         ("POST", None) => row().and_then(|given| {
-            let row = api.rows(path, |list, world| list.put(world, None, &given))?;
+            let row = state.with_list(path, |list, world| list.put(world, None, &given))?;
             Ok((StatusCode::CREATED, Some(row)))
         }),
         ("PUT", Some((list, id))) => row().and_then(|given| {
-            let row = api.rows(list, |list, world| list.put(world, Some(id), &given))?;
+            let row = state.with_list(list, |list, world| list.put(world, Some(id), &given))?;
             Ok((StatusCode::OK, Some(row)))
         }),
         ("PATCH", Some((list, id))) => row().and_then(|given| {
-            let row = api.rows(list, |list, world| list.change(world, id, &given))?;
+            let row = state.with_list(list, |list, world| list.change(world, id, &given))?;
             Ok((StatusCode::OK, Some(row)))
         }),
-        ("GET", Some((list, id))) => api
-            .rows(list, |list, world| list.get(world, id))
+        ("GET", Some((list, id))) => state
+            .with_list(list, |list, world| list.get(world, id))
             .map(|row| (StatusCode::OK, Some(row))),
-        ("DELETE", Some((list, id))) => api
-            .rows(list, |list, world| list.remove(world, id))
+        ("DELETE", Some((list, id))) => state
+            .with_list(list, |list, world| list.remove(world, id))
             .map(|()| (StatusCode::NO_CONTENT, None)),
         _ => return unknown(method, &format!("{ROWS}{path}")),
     };

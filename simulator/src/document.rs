@@ -25,7 +25,7 @@ pub(crate) struct Document {
     pub(crate) operations: Vec<Operation>,
     /// Every list that stands alone, by its path: the component of its items.
     pub(crate) lists: BTreeMap<String, String>,
-    /// What a row has when it is asked for alone and its list does not tell, by list.
+    /// What a list does not tell of its rows, but a row that is asked for alone does; by list.
     pub(crate) more: BTreeMap<String, BTreeSet<String>>,
 }
 

@@ -1,5 +1,5 @@
 //! What goes wrong on demand, how often and where. What it does to an answer is in
-//! [`crate::spoil`].
+//! [`crate::fault_effects`].
 
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};

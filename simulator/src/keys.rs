@@ -8,8 +8,8 @@ use crate::world::MEMBERSHIPS;
 
 /// What the simulator accepts as HTTP Basic authentication.
 ///
-/// Of [`Credentials::pair`] the client's own credentials are made, so that neither crate
-/// needs the other:
+/// The client makes its own credentials of [`Credentials::pair`], so that neither crate needs
+/// the other:
 ///
 /// ```text
 /// let client = huntress::Client::builder()
@@ -35,7 +35,7 @@ impl Credentials {
 
 /// The account of the reseller itself.
 pub(crate) const HOME: i64 = 1;
-/// The account of the key that is not of that one.
+/// The account of [`Key::Other`].
 const OTHER: i64 = 2;
 
 /// What a key may do.
@@ -58,7 +58,7 @@ impl Key {
         self == Self::Reseller
     }
 
-    /// Whether it may carry an operation out, whoever's account that is for; or why not.
+    /// Whether it may carry an operation out, in whichever account; or why not.
     pub(crate) fn may(self, operation: &Operation) -> Result<(), &'static str> {
         if self != Self::ReadOnly {
             return Ok(());
@@ -79,7 +79,7 @@ impl Key {
     }
 }
 
-/// One of each.
+/// The credentials of each key.
 #[derive(Debug)]
 pub(crate) struct Keys {
     credentials: [Credentials; 4],
@@ -87,7 +87,8 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Where there are so many accounts.
+    /// The keys of a simulator with so many accounts: where there is no second one, nobody has
+    /// a key to it.
     pub(crate) fn new(accounts: usize) -> Self {
         let credentials = |name: &str| Credentials {
             key: format!("hk_{name}"),

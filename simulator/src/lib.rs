@@ -1,34 +1,41 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
+mod broken;
 mod connection;
 mod control;
+mod counts;
+mod dates;
 mod document;
+mod fault_effects;
 mod faults;
+mod filters;
 mod keys;
-mod lives;
+mod lists;
+mod made;
 mod oddities;
+mod options;
+mod order;
 mod quota;
 mod reading;
+mod record;
 mod refusal;
-mod relations;
+mod resources;
 mod rows;
-mod scan;
 mod schema;
 mod server;
 mod siem;
-mod spoil;
+mod state;
+mod token;
 mod values;
 mod world;
 mod writing;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -36,16 +43,18 @@ use tokio::task::JoinHandle;
 pub use faults::{Fault, FaultKind, LastPage};
 pub use keys::Credentials;
 use keys::Key;
+use options::Options;
+pub use options::RetryAfter;
 pub use quota::Arrivals;
 use quota::Limit;
+pub use record::{Answered, Write};
 pub use rows::RowError;
-use server::Api;
-use world::{IDS, Sizes};
+use state::State;
 
 /// A running simulator; it stops when dropped, its connections included.
 pub struct Simulator {
     address: SocketAddr,
-    api: Arc<Api>,
+    state: Arc<State>,
     server: JoinHandle<()>,
 }
 
@@ -55,86 +64,6 @@ pub struct Simulator {
 pub struct SimulatorBuilder {
     address: SocketAddr,
     options: Options,
-}
-
-/// What can be chosen, but for the address.
-#[derive(Clone, Debug)]
-struct Options {
-    seed: u64,
-    sizes: Sizes,
-    limit: Option<Limit>,
-    retry_after: RetryAfter,
-    quota_headers: bool,
-    quota_body: Option<String>,
-    siem: bool,
-    odd_shapes: f64,
-    reaction: Duration,
-    strict_parameters: bool,
-    faults: Vec<Fault>,
-    verbose: bool,
-}
-
-impl Options {
-    /// Why they cannot be.
-    fn check(&self) -> Result<(), String> {
-        let sizes = &self.sizes;
-        for (name, size) in [
-            ("organizations", sizes.organizations),
-            ("agents", sizes.agents),
-            ("identities", sizes.identities),
-            ("incident reports", sizes.incident_reports),
-            ("signals", sizes.signals),
-            ("accounts", sizes.accounts),
-            ("others", sizes.others),
-        ] {
-            if i64::try_from(size).is_ok_and(|size| size < IDS) {
-                continue;
-            }
-            return Err(format!("{size} {name} are too many, {} may be", IDS - 1));
-        }
-        if sizes.accounts == 0 {
-            return Err("there must be an account".to_owned());
-        }
-        if !(0.0..=1.0).contains(&self.odd_shapes) {
-            let rate = self.odd_shapes;
-            return Err(format!(
-                "the rate of odd shapes {rate} is not from 0.0 to 1.0"
-            ));
-        }
-        self.faults.iter().try_for_each(Fault::check)
-    }
-}
-
-/// Whether and how a 429 says when to come again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RetryAfter {
-    /// It does not, as the API.
-    #[default]
-    None,
-    /// In seconds.
-    Seconds,
-    /// As an HTTP date.
-    Date,
-}
-
-/// How often each operation answered with which status, by method and path as in the
-/// document, such as `GET /v1/accounts/{account_id}/agents`.
-pub type Answered = BTreeMap<String, BTreeMap<u16, usize>>;
-
-/// A write that arrived with the right key, within the quota and with a sound body.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Write {
-    /// The operation, such as `isolate_agent`.
-    pub operation: String,
-    /// The account it was for.
-    pub account_id: i64,
-    /// The ids of its path, without the account's.
-    pub ids: Vec<i64>,
-    /// Its body; null where it has none.
-    pub body: Value,
-    /// The status that was answered. From 200 to 299 it changed something.
-    pub status: u16,
 }
 
 impl Simulator {
@@ -151,20 +80,7 @@ impl Simulator {
     pub fn builder() -> SimulatorBuilder {
         SimulatorBuilder {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            options: Options {
-                seed: 1,
-                sizes: Sizes::default(),
-                limit: Some(Limit::default()),
-                retry_after: RetryAfter::None,
-                quota_headers: false,
-                quota_body: None,
-                siem: true,
-                odd_shapes: 0.0,
-                reaction: Duration::from_secs(2),
-                strict_parameters: false,
-                faults: Vec::new(),
-                verbose: false,
-            },
+            options: Options::default(),
         }
     }
 
@@ -175,38 +91,38 @@ impl Simulator {
 
     /// A key that may do everything, as a reseller.
     pub fn credentials(&self) -> &Credentials {
-        self.api.keys().of(Key::Reseller)
+        self.state.keys.of(Key::Reseller)
     }
 
     /// A key of the same account that may do everything in it, and nothing as a reseller.
     pub fn account_credentials(&self) -> &Credentials {
-        self.api.keys().of(Key::Account)
+        self.state.keys.of(Key::Account)
     }
 
     /// A key of the same account that may only read it.
     pub fn read_only_credentials(&self) -> &Credentials {
-        self.api.keys().of(Key::ReadOnly)
+        self.state.keys.of(Key::ReadOnly)
     }
 
     /// A key that may do everything in another account, the second of those that the
     /// reseller manages; it is unknown where there is no second one.
     pub fn other_credentials(&self) -> &Credentials {
-        self.api.keys().of(Key::Other)
+        self.state.keys.of(Key::Other)
     }
 
     /// How many requests have arrived so far.
     pub fn arrivals(&self) -> Arrivals {
-        self.api.quota.arrivals()
+        self.state.quota.arrivals()
     }
 
     /// What each operation has answered so far.
     pub fn answered(&self) -> Answered {
-        self.api.answered()
+        self.state.record.answered()
     }
 
     /// The writes that have arrived so far, in order.
     pub fn writes(&self) -> Vec<Write> {
-        self.api.writes()
+        self.state.record.writes()
     }
 
     /// Lets something go wrong from now on.
@@ -220,17 +136,17 @@ impl Simulator {
         if let Err(why) = fault.check() {
             panic!("not a fault: {why}");
         }
-        self.api.faults.add(fault);
+        self.state.faults.add(fault);
     }
 
     /// The faults that may still happen, with how often they may.
     pub fn faults(&self) -> Vec<Fault> {
-        self.api.faults.waiting()
+        self.state.faults.waiting()
     }
 
     /// Takes all faults away.
     pub fn clear_faults(&self) {
-        self.api.faults.clear();
+        self.state.faults.clear();
     }
 
     /// Puts a row into a list: a new one, or one in place of that with the same `id`. Only
@@ -267,8 +183,8 @@ impl Simulator {
     /// value is not what the document says, or one would not be kept: what is counted, such
     /// as the agents of an organization, follows from the rows that are counted.
     pub fn put(&self, list: &str, row: Value) -> Result<Value, RowError> {
-        self.api
-            .rows(list, |list, world| list.put(world, None, &row))
+        self.state
+            .with_list(list, |list, world| list.put(world, None, &row))
     }
 
     /// Changes some fields of a row, which keeps the others; see [`Self::put`].
@@ -279,8 +195,8 @@ impl Simulator {
     ///
     /// As [`Self::put`], and when there is no such row.
     pub fn change(&self, list: &str, id: i64, fields: Value) -> Result<Value, RowError> {
-        self.api
-            .rows(list, |list, world| list.change(world, id, &fields))
+        self.state
+            .with_list(list, |list, world| list.change(world, id, &fields))
     }
 
     /// Removes a row, whatever points to it; see [`Self::put`].
@@ -289,13 +205,14 @@ impl Simulator {
     ///
     /// When there is no such list, or no such row.
     pub fn remove(&self, list: &str, id: i64) -> Result<(), RowError> {
-        self.api.rows(list, |list, world| list.remove(world, id))
+        self.state
+            .with_list(list, |list, world| list.remove(world, id))
     }
 
     /// Makes everything as it was at the start: the data, the faults, the quota, and what
     /// was recorded.
     pub fn reset(&self) {
-        self.api.reset();
+        self.state.reset();
     }
 }
 
@@ -315,7 +232,7 @@ impl SimulatorBuilder {
         self
     }
 
-    /// What the made-up data is made from; the same seed gives the same data. 1 by default.
+    /// What the made-up data is made from; the same seed gives the same data; 1 by default.
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = seed;
         self
@@ -385,7 +302,7 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Whether and how a 429 says when to come again; not by default.
+    /// Whether and how a 429 says when to come again; by default it does not.
     pub fn retry_after(mut self, form: RetryAfter) -> Self {
         self.options.retry_after = form;
         self
@@ -397,9 +314,9 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Whether answers tell the quota and what remains of it; not by default.
-    pub fn quota_headers(mut self, told: bool) -> Self {
-        self.options.quota_headers = told;
+    /// Whether answers tell the quota and what remains of it; by default they do not.
+    pub fn quota_headers(mut self, headers: bool) -> Self {
+        self.options.quota_headers = headers;
         self
     }
 
@@ -429,7 +346,7 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Whether every request is told on the standard error; not by default.
+    /// Whether every request is logged to the standard error; by default none is.
     pub fn verbose(mut self, verbose: bool) -> Self {
         self.options.verbose = verbose;
         self
@@ -446,11 +363,11 @@ impl SimulatorBuilder {
         checked.map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
         let listener = TcpListener::bind(self.address).await?;
         let address = listener.local_addr()?;
-        let api = Arc::new(Api::new(self.options));
-        let server = tokio::spawn(connection::serve(listener, Arc::clone(&api)));
+        let state = Arc::new(State::new(self.options));
+        let server = tokio::spawn(connection::serve(listener, Arc::clone(&state)));
         Ok(Simulator {
             address,
-            api,
+            state,
             server,
         })
     }
@@ -459,5 +376,86 @@ impl SimulatorBuilder {
 impl Drop for Simulator {
     fn drop(&mut self) {
         self.server.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The text before a declaration: its documentation, and that of what stands above it.
+    fn text_before<'t>(text: &'t str, declaration: &str) -> &'t str {
+        let (before, _) = text.split_once(declaration).expect(declaration);
+        before
+    }
+
+    #[test]
+    fn the_defaults_that_are_stated_are_those_of_the_code() {
+        let Options {
+            seed,
+            sizes,
+            reaction,
+            limit,
+            ..
+        } = Options::default();
+        let limit = limit.unwrap();
+        let (library, program) = (include_str!("lib.rs"), include_str!("main.rs"));
+        for (option, default) in [
+            ("seed", seed as usize),
+            ("organizations", sizes.organizations),
+            ("agents", sizes.agents),
+            ("identities", sizes.identities),
+            ("incident_reports", sizes.incident_reports),
+            ("signals", sizes.signals),
+            ("accounts", sizes.accounts),
+            ("others", sizes.others),
+        ] {
+            let docs = text_before(library, &format!("pub fn {option}(mut self"));
+            let stated = docs.rsplit("; ").next().unwrap();
+            assert!(
+                stated.starts_with(&format!("{default} by default")),
+                "{option}: {stated}"
+            );
+            let help = text_before(program, &format!("    {option}: Option<"));
+            let stated = help.rsplit("[default: ").next().unwrap();
+            assert!(
+                stated.starts_with(&format!("{default}]")),
+                "{option}: {stated}"
+            );
+        }
+        let (requests, window) = (limit.requests, limit.window.as_secs());
+        for (text, stated) in [
+            (
+                library,
+                format!("; {requests} in {window} seconds by default"),
+            ),
+            (
+                library,
+                format!("; {} seconds by default", reaction.as_secs()),
+            ),
+            (program, format!("in a window [default: {requests}]")),
+            (
+                program,
+                format!(
+                    "[default: {}]\n    #[arg(long, value_name = \"MILLISECONDS\")]\n    window",
+                    window * 1_000
+                ),
+            ),
+            (
+                program,
+                format!("from_millis(self.window.unwrap_or({window}_000))"),
+            ),
+            (program, format!("self.quota.unwrap_or({requests})")),
+            (
+                program,
+                format!("in milliseconds [default: {}]", reaction.as_millis()),
+            ),
+            (
+                include_str!("../README.md"),
+                format!("{requests} in {window} seconds (`--quota`"),
+            ),
+        ] {
+            assert!(text.contains(&stated), "nowhere: {stated}");
+        }
     }
 }

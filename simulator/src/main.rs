@@ -1,13 +1,14 @@
 //! `huntress-simulator`: starts the simulator and says how to reach it.
 
+use std::any::TypeId;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser, ValueEnum};
-use huntress_simulator::{Fault, RetryAfter, Simulator};
+use clap::{Arg, ArgAction, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use huntress_simulator::{Fault, RetryAfter, Simulator, SimulatorBuilder};
 use serde_json::{Deserializer, Value};
 
 /// The Huntress REST API on loopback, with made-up data.
@@ -25,159 +26,179 @@ use serde_json::{Deserializer, Value};
 /// of its own. Their secrets are named alike: hs_simulator, hs_account, hs_read_only,
 /// hs_other.
 ///
-/// Every option can be given in the environment, by the name that stands with it.
+/// Every option can also be given in the environment, by the name that is shown with it.
 ///
-/// Without a key, GET /_simulator tells what has arrived, GET /_simulator/writes which
-/// writes, POST /_simulator/faults lets something go wrong, DELETE /_simulator/faults no
-/// longer, GET /_simulator/faults tells what still may; POST /_simulator/rows/agents puts a
-/// row, PATCH and DELETE /_simulator/rows/agents/7 change and remove one, DELETE
-/// /_simulator/state makes everything as it was at the start; /swagger_doc.json,
-/// /v1/webhooks_doc.json and /openapi.json are the documents.
+/// These need no key:
+///
+///   GET /_simulator                        what has arrived, and what was answered
+///   GET /_simulator/writes                 the writes that have arrived
+///   POST, GET, DELETE /_simulator/faults   lets something go wrong; tells what still may;
+///                                          takes it all back
+///   POST /_simulator/rows/agents           puts a row
+///   PATCH, DELETE /_simulator/rows/agents/7   changes and removes it
+///   DELETE /_simulator/state               makes everything as it was at the start
+///   GET /swagger_doc.json, /v1/webhooks_doc.json, /openapi.json   the documents
 #[derive(Parser)]
 #[command(version, verbatim_doc_comment)]
 struct Arguments {
-    /// Address to listen on; port 0 takes a free one.
-    #[arg(
-        long,
-        env = "HUNTRESS_SIMULATOR_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:0"
-    )]
-    listen: SocketAddr,
-    /// What the data is made from; the same seed gives the same data.
-    #[arg(
-        long,
-        env = "HUNTRESS_SIMULATOR_SEED",
-        value_name = "NUMBER",
-        default_value_t = 1
-    )]
-    seed: u64,
-    /// Organizations of each account.
-    #[arg(
-        long,
-        env = "HUNTRESS_SIMULATOR_ORGANIZATIONS",
-        value_name = "COUNT",
-        default_value_t = 14
-    )]
-    organizations: usize,
-    /// Agents of each account, up to a million and more: they are made when asked for.
-    #[arg(
-        long,
-        env = "HUNTRESS_SIMULATOR_AGENTS",
-        value_name = "COUNT",
-        default_value_t = 168
-    )]
-    agents: usize,
-    /// Identities of each account.
-    #[arg(
-        long,
-        env = "HUNTRESS_SIMULATOR_IDENTITIES",
-        value_name = "COUNT",
-        default_value_t = 40
-    )]
-    identities: usize,
-    /// Incident reports of each account.
-    #[arg(
-        long,
-        env = "HUNTRESS_SIMULATOR_INCIDENT_REPORTS",
-        value_name = "COUNT",
-        default_value_t = 40
-    )]
-    incident_reports: usize,
-    /// Signals of each account.
-    #[arg(
-        long,
-        env = "HUNTRESS_SIMULATOR_SIGNALS",
-        value_name = "COUNT",
-        default_value_t = 40
-    )]
-    signals: usize,
-    /// Accounts that the reseller manages, its own included.
-    #[arg(
-        long,
-        env = "HUNTRESS_SIMULATOR_ACCOUNTS",
-        value_name = "COUNT",
-        default_value_t = 3
-    )]
-    accounts: usize,
-    /// Records of each other list.
-    #[arg(
-        long,
-        env = "HUNTRESS_SIMULATOR_OTHERS",
-        value_name = "COUNT",
-        default_value_t = 40
-    )]
-    others: usize,
-    /// Requests allowed in a window.
-    #[arg(
-        long,
-        env = "HUNTRESS_SIMULATOR_QUOTA",
-        value_name = "COUNT",
-        default_value_t = 60
-    )]
-    quota: usize,
-    /// Allow any number of requests.
-    #[arg(long, env = "HUNTRESS_SIMULATOR_NO_QUOTA", value_parser = BoolishValueParser::new())]
+    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:0]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// What the data is made from; the same seed gives the same data [default: 1]
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    #[command(flatten)]
+    sizes: Sizes,
+    /// Requests allowed in a window [default: 60]
+    #[arg(long)]
+    quota: Option<usize>,
+    /// Allow any number of requests
+    #[arg(long)]
     no_quota: bool,
-    /// The window of the quota, in milliseconds.
-    #[arg(
-        long,
-        env = "HUNTRESS_SIMULATOR_WINDOW",
-        value_name = "MILLISECONDS",
-        default_value_t = 60_000
-    )]
-    window: u64,
-    /// Whether and how a 429 says when to come again.
-    #[arg(long, env = "HUNTRESS_SIMULATOR_RETRY_AFTER", value_enum, default_value_t = Form::None)]
-    retry_after: Form,
-    /// The body of a 429, instead of a JSON error.
-    #[arg(long, env = "HUNTRESS_SIMULATOR_QUOTA_BODY", value_name = "TEXT")]
+    /// The window of the quota, in milliseconds [default: 60000]
+    #[arg(long, value_name = "MILLISECONDS")]
+    window: Option<u64>,
+    /// Whether and how a 429 says when to come again [default: none]
+    #[arg(long, value_name = "FORM")]
+    retry_after: Option<Form>,
+    /// The body of a 429, instead of a JSON error
+    #[arg(long, value_name = "TEXT")]
     quota_body: Option<String>,
-    /// Tell the quota and what remains of it in every answer.
-    #[arg(long, env = "HUNTRESS_SIMULATOR_QUOTA_HEADERS", value_parser = BoolishValueParser::new())]
+    /// Tell the quota and what remains of it in every answer
+    #[arg(long)]
     quota_headers: bool,
-    /// Answer SIEM queries with 404, as an account without the feature.
-    #[arg(long, env = "HUNTRESS_SIMULATOR_NO_SIEM", value_parser = BoolishValueParser::new())]
+    /// Answer SIEM queries with 404, as an account without the feature
+    #[arg(long)]
     no_siem: bool,
-    /// The share of records, from 0.0 to 1.0, in odd shapes the API is known to send.
-    #[arg(
-        long,
-        env = "HUNTRESS_SIMULATOR_ODD_SHAPES",
-        value_name = "RATE",
-        default_value_t = 0.0
-    )]
-    odd_shapes: f64,
-    /// How long a host takes to be isolated or released, in milliseconds.
-    #[arg(
-        long,
-        env = "HUNTRESS_SIMULATOR_REACTION",
-        value_name = "MILLISECONDS",
-        default_value_t = 2_000
-    )]
-    reaction: u64,
-    /// Refuse query parameters that an operation does not have; the API ignores them.
-    #[arg(
-        long,
-        env = "HUNTRESS_SIMULATOR_STRICT_PARAMETERS",
-        value_parser = BoolishValueParser::new()
-    )]
+    /// The share of records, from 0.0 to 1.0, in odd shapes the API is known to send [default: 0]
+    #[arg(long, value_name = "RATE")]
+    odd_shapes: Option<f64>,
+    /// How long a host takes to be isolated or released, in milliseconds [default: 2000]
+    #[arg(long, value_name = "MILLISECONDS")]
+    reaction: Option<u64>,
+    /// Refuse query parameters that an operation does not have; the API ignores them
+    #[arg(long)]
     strict_parameters: bool,
     /// Something that goes wrong, in JSON, such as
     /// {"kind":{"status":503},"frequency":{"rate":0.1},"operations":["list_agents"]};
-    /// can be given more than once, as a list, or each on a line of its own.
-    #[arg(
-        long,
-        env = "HUNTRESS_SIMULATOR_FAULTS",
-        value_name = "JSON",
-        value_parser = faults
-    )]
-    fault: Vec<Several>,
-    /// Print one line of JSON with url, key and secret instead.
-    #[arg(long, env = "HUNTRESS_SIMULATOR_JSON", value_parser = BoolishValueParser::new())]
+    /// can be given more than once, as a list, or each on a line of its own
+    #[arg(long = "fault", value_name = "JSON", value_parser = faults)]
+    faults: Vec<Several>,
+    /// Print one line of JSON with url, key and secret instead
+    #[arg(long)]
     json: bool,
-    /// Tell every request on the standard error.
-    #[arg(long, env = "HUNTRESS_SIMULATOR_VERBOSE", value_parser = BoolishValueParser::new())]
+    /// Log every request to the standard error
+    #[arg(long)]
     verbose: bool,
+}
+
+/// How many rows there are.
+#[derive(clap::Args)]
+struct Sizes {
+    /// Organizations of each account [default: 14]
+    #[arg(long)]
+    organizations: Option<usize>,
+    /// Agents of each account, up to millions: they are made when asked for [default: 168]
+    #[arg(long)]
+    agents: Option<usize>,
+    /// Identities of each account [default: 40]
+    #[arg(long)]
+    identities: Option<usize>,
+    /// Incident reports of each account [default: 40]
+    #[arg(long)]
+    incident_reports: Option<usize>,
+    /// Signals of each account [default: 40]
+    #[arg(long)]
+    signals: Option<usize>,
+    /// Accounts that the reseller manages, its own included [default: 3]
+    #[arg(long)]
+    accounts: Option<usize>,
+    /// Records of each other list [default: 40]
+    #[arg(long)]
+    others: Option<usize>,
+}
+
+/// What every option has by rule: a variable of the environment that is named like it, yes
+/// and no in several spellings for a switch, and COUNT for a number of things.
+fn by_rule(option: Arg) -> Arg {
+    let name = option.get_id().as_str().to_uppercase();
+    // As long as the program runs, which is as long as the option is there.
+    let option = option.env(&*format!("HUNTRESS_SIMULATOR_{name}").leak());
+    if matches!(option.get_action(), ArgAction::SetTrue) {
+        option.value_parser(BoolishValueParser::new())
+    } else if option.get_value_parser().type_id() == TypeId::of::<usize>() {
+        option.value_name("COUNT")
+    } else {
+        option
+    }
+}
+
+impl Arguments {
+    fn read() -> (clap::Command, Self) {
+        let mut command = Self::command().mut_args(by_rule);
+        let matches = command.get_matches_mut();
+        let read = Self::from_arg_matches(&matches);
+        let read = read.unwrap_or_else(|error| error.format(&mut command).exit());
+        (command, read)
+    }
+
+    /// What is given; the library knows the rest.
+    fn into_builder(self) -> SimulatorBuilder {
+        let mut builder = Simulator::builder()
+            .quota_headers(self.quota_headers)
+            .siem(!self.no_siem)
+            .strict_parameters(self.strict_parameters)
+            .verbose(self.verbose);
+        let sizes = self.sizes;
+        builder = set(builder, self.listen, SimulatorBuilder::listen);
+        builder = set(builder, self.seed, SimulatorBuilder::seed);
+        builder = set(
+            builder,
+            sizes.organizations,
+            SimulatorBuilder::organizations,
+        );
+        builder = set(builder, sizes.agents, SimulatorBuilder::agents);
+        builder = set(builder, sizes.identities, SimulatorBuilder::identities);
+        builder = set(
+            builder,
+            sizes.incident_reports,
+            SimulatorBuilder::incident_reports,
+        );
+        builder = set(builder, sizes.signals, SimulatorBuilder::signals);
+        builder = set(builder, sizes.accounts, SimulatorBuilder::accounts);
+        builder = set(builder, sizes.others, SimulatorBuilder::others);
+        builder = set(builder, self.odd_shapes, SimulatorBuilder::odd_shapes);
+        builder = set(builder, self.quota_body, SimulatorBuilder::quota_body);
+        let reaction = self.reaction.map(Duration::from_millis);
+        builder = set(builder, reaction, SimulatorBuilder::reaction);
+        let retry_after = self.retry_after.map(|form| match form {
+            Form::None => RetryAfter::None,
+            Form::Seconds => RetryAfter::Seconds,
+            Form::Date => RetryAfter::Date,
+        });
+        builder = set(builder, retry_after, SimulatorBuilder::retry_after);
+        if self.quota.is_some() || self.window.is_some() {
+            let window = Duration::from_millis(self.window.unwrap_or(60_000));
+            builder = builder.quota(self.quota.unwrap_or(60), window);
+        }
+        if self.no_quota {
+            builder = builder.no_quota();
+        }
+        let faults = self.faults.into_iter().flat_map(|several| several.0);
+        faults.fold(builder, SimulatorBuilder::fault)
+    }
+}
+
+/// Sets an option of a builder, where it is given.
+fn set<T>(
+    builder: SimulatorBuilder,
+    given: Option<T>,
+    option: impl FnOnce(SimulatorBuilder, T) -> SimulatorBuilder,
+) -> SimulatorBuilder {
+    match given {
+        Some(given) => option(builder, given),
+        None => builder,
+    }
 }
 
 /// The faults of one value.
@@ -204,61 +225,31 @@ fn faults(text: &str) -> Result<Several, serde_json::Error> {
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    let arguments = Arguments::parse();
-    if !arguments.listen.ip().is_loopback() {
-        eprintln!("warning: {} can be reached by others", arguments.listen);
+    let (mut command, arguments) = Arguments::read();
+    if let Some(address) = arguments
+        .listen
+        .filter(|address| !address.ip().is_loopback())
+    {
+        eprintln!("warning: {address} can be reached by others");
     }
-    let mut builder = Simulator::builder()
-        .listen(arguments.listen)
-        .seed(arguments.seed)
-        .organizations(arguments.organizations)
-        .agents(arguments.agents)
-        .identities(arguments.identities)
-        .incident_reports(arguments.incident_reports)
-        .signals(arguments.signals)
-        .accounts(arguments.accounts)
-        .others(arguments.others)
-        .quota(arguments.quota, Duration::from_millis(arguments.window))
-        .retry_after(match arguments.retry_after {
-            Form::None => RetryAfter::None,
-            Form::Seconds => RetryAfter::Seconds,
-            Form::Date => RetryAfter::Date,
-        })
-        .quota_headers(arguments.quota_headers)
-        .siem(!arguments.no_siem)
-        .odd_shapes(arguments.odd_shapes)
-        .reaction(Duration::from_millis(arguments.reaction))
-        .strict_parameters(arguments.strict_parameters)
-        .verbose(arguments.verbose);
-    if arguments.no_quota {
-        builder = builder.no_quota();
-    }
-    if let Some(body) = arguments.quota_body {
-        builder = builder.quota_body(body);
-    }
-    for fault in arguments.fault.into_iter().flat_map(|several| several.0) {
-        builder = builder.fault(fault);
-    }
-    let simulator = match builder.start().await {
+    let json = arguments.json;
+    let simulator = match arguments.into_builder().start().await {
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-            let mut command = Arguments::command();
             command.error(ErrorKind::ValueValidation, error).exit()
         }
         started => started?,
     };
     let (url, credentials) = (simulator.base_url(), simulator.credentials());
-    let told = if arguments.json {
-        let line = serde_json::json!({
-            "url": url, "key": credentials.key, "secret": credentials.secret,
-        });
+    let (key, secret) = (&credentials.key, &credentials.secret);
+    let reached = if json {
+        let line = serde_json::json!({"url": url, "key": key, "secret": secret});
         format!("{line}\n")
     } else {
-        let (key, secret) = (&credentials.key, &credentials.secret);
         format!("HUNTRESS_BASE_URL={url}\nHUNTRESS_API_KEY={key}\nHUNTRESS_API_SECRET={secret}\n")
     };
-    // At once: a script may stop to listen after the first line.
-    let mut out = std::io::stdout().lock();
-    out.write_all(told.as_bytes())?;
+    // All in one piece: a script may stop listening after the first line.
+    let mut out = io::stdout().lock();
+    out.write_all(reached.as_bytes())?;
     out.flush()?;
     tokio::signal::ctrl_c().await
 }

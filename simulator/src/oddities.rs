@@ -6,7 +6,8 @@
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-use crate::lives::stage;
+use crate::made::escalations::stage;
+use crate::values::spread;
 
 /// How many answers are odd, and which.
 #[derive(Clone, Copy)]
@@ -51,7 +52,7 @@ impl Oddities {
 
     /// Random numbers for a thing that is to be odd.
     fn strikes(self, number: u64) -> Option<Rng> {
-        let mixed = self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = self.seed ^ spread(number);
         let mut rng = Rng::with_seed(mixed);
         // The first numbers of like seeds are alike.
         rng.u64(..);

@@ -5,19 +5,21 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::dates;
 use crate::document::Document;
 use crate::keys::HOME;
-use crate::lives::around;
-use crate::relations::{reference, tell};
-use crate::scan::{Filter, Row, Scan};
+use crate::lists::{self, Filter, Row};
+use crate::made;
+use crate::made::agents::{self, AgentFacts};
+use crate::made::incidents::tell;
+use crate::made::owners::{organization_id, reference};
+use crate::order::Scan;
 use crate::schema::{Wrong, check};
-use crate::values;
 use crate::world::{
-    ACCOUNTS, AGENTS, AgentFacts, ESCALATIONS, IDENTITIES, INCIDENTS, ORGANIZATIONS,
-    PLATFORM_ACTIONS, REMEDIATIONS, SIGNALS, World,
+    ACCOUNTS, AGENTS, ESCALATIONS, IDENTITIES, INCIDENTS, ORGANIZATIONS, PLATFORM_ACTIONS,
+    REMEDIATIONS, SIGNALS, World,
 };
 
 /// The largest id that every reader of JSON can hold.
@@ -26,9 +28,9 @@ const LARGEST: i64 = (1 << 53) - 1;
 const LARGEST_ACCOUNT: i64 = 1_000_000;
 /// How many rows are looked through for one that is like what is asked for.
 const CANDIDATES: usize = 40;
-/// How far apart those are: no multiple of any cycle in which rows are made.
+/// How far apart those are. Rows are made in cycles, of which this is no multiple.
 const STRIDE: usize = 100_003;
-/// What other fields hang on.
+/// Fields on which others depend.
 const KINDS: [&str; 7] = [
     "status", "type", "subtype", "category", "logic", "platform", "product",
 ];
@@ -160,7 +162,7 @@ impl<'d> List<'d> {
 
     /// A row as it is now.
     pub(crate) fn get(&self, world: &World, id: i64) -> Result<Value, RowError> {
-        let row = world.row(&self.path, &self.parents, id);
+        let row = lists::row(world, &self.path, &self.parents, id);
         row.ok_or_else(|| self.no_row(id))
     }
 
@@ -200,9 +202,8 @@ impl<'d> List<'d> {
         merge(&mut row, &given);
         if self.path == INCIDENTS {
             let agent = row["agent_id"].as_i64();
-            let agent = agent.and_then(|id| world.row(AGENTS, &[], id));
-            let place = agent.as_ref().and_then(|agent| agent["hostname"].as_str());
-            tell(&mut row, place.unwrap_or("an identity"));
+            let host = agent.and_then(|id| agents::hostname(world, id));
+            tell(&mut row, host.as_deref().unwrap_or("an identity"));
         }
         self.keep(world, row, &given)
     }
@@ -221,7 +222,7 @@ impl<'d> List<'d> {
         }
         self.complete(world, &mut given);
         if given.contains_key("status") && row.get("status_updated_at").is_some() {
-            let now = values::at(Timestamp::now());
+            let now = dates::now();
             given.entry("status_updated_at").or_insert(now);
         }
         self.keep(world, row, &given)
@@ -299,7 +300,7 @@ impl<'d> List<'d> {
         };
         let mut best = (usize::MAX, Value::Null);
         for number in (first..).step_by(STRIDE).take(candidates) {
-            let made = world.made_as(&self.path, &self.parents, number, id);
+            let made = made::with_id(world, &self.path, &self.parents, number, id);
             let unlike = unlike(&made, given);
             if unlike < best.0 {
                 best = (unlike, made);
@@ -320,7 +321,7 @@ impl<'d> List<'d> {
     ) -> Result<Value, RowError> {
         let id = row["id"].as_i64().unwrap_or_default();
         if row.get("updated_at").is_some() {
-            row["updated_at"] = values::at(Timestamp::now());
+            row["updated_at"] = dates::now();
         }
         merge(&mut row, given);
         match &*self.path {
@@ -339,15 +340,17 @@ impl<'d> List<'d> {
             }
             _ => {}
         }
-        around(&mut row, given);
+        dates::fit_around(&mut row, given);
         world.put(&self.path, &self.parents, row);
         self.get(world, id)
     }
 }
 
-/// Tells the rest of a row that is pointed to by its id.
+/// Adds what a row tells of itself to a reference that has its id alone.
 fn name(world: &World, list: &str, known: &mut Value) {
-    let row = known["id"].as_i64().and_then(|id| world.row(list, &[], id));
+    let row = known["id"]
+        .as_i64()
+        .and_then(|id| lists::row(world, list, &[], id));
     let row = row.map(|row| reference(&row)).unwrap_or_default();
     let (Value::Object(row), Value::Object(known)) = (row, known) else {
         return;
@@ -369,7 +372,7 @@ fn signal(world: &World, given: &mut Map<String, Value>) {
     };
     let found = entity["id"]
         .as_i64()
-        .and_then(|id| world.row(list, &[], id));
+        .and_then(|id| lists::row(world, list, &[], id));
     let (Some(found), Some(entity)) = (found, entity.as_object_mut()) else {
         return;
     };
@@ -377,15 +380,14 @@ fn signal(world: &World, given: &mut Map<String, Value>) {
     entity
         .entry("name")
         .or_insert(name.cloned().unwrap_or_default());
-    let of = found.get("organization_id");
-    let of = of.unwrap_or(&found["organization"]["id"]);
-    given.entry("organization").or_insert(json!({"id": of}));
+    let organization = json!({"id": organization_id(&found)});
+    given.entry("organization").or_insert(organization);
 }
 
 /// What follows from the agent of an incident report, and from its indicators.
 fn incident(world: &World, given: &mut Map<String, Value>) {
     let agent = given.get("agent_id").and_then(Value::as_i64);
-    if let Some(agent) = agent.and_then(|id| world.row(AGENTS, &[], id)) {
+    if let Some(agent) = agent.and_then(|id| lists::row(world, AGENTS, &[], id)) {
         for key in ["organization_id", "platform"] {
             given.entry(key).or_insert_with(|| agent[key].clone());
         }
@@ -409,7 +411,7 @@ fn host(world: &World, given: &mut Map<String, Value>) {
     let is = |platform_of: &str| platform.is_none_or(|platform| platform == platform_of);
     let of = Filter {
         agent: |agent: &AgentFacts| {
-            world.organization_id(agent) == organization && is(agent.platform)
+            agents::organization_id(world, agent) == organization && is(agent.platform)
         },
         agent_tells_all: false,
         row: |agent: &Value| {
@@ -417,7 +419,7 @@ fn host(world: &World, given: &mut Map<String, Value>) {
             agent["organization_id"] == organization && is(platform)
         },
     };
-    let agents = world.scan(AGENTS, &[], &Scan::oldest(1), &of);
+    let agents = lists::scan(world, AGENTS, &[], &Scan::oldest(1), &of);
     let agent = agents.into_iter().flatten().next();
     let agent = agent.map(Row::into_value).unwrap_or_default();
     given.insert("agent_id".to_owned(), agent["id"].clone());
@@ -426,14 +428,14 @@ fn host(world: &World, given: &mut Map<String, Value>) {
     }
 }
 
-/// What is given stands.
+/// Puts what is given into a row.
 fn merge(row: &mut Value, given: &Map<String, Value>) {
     for (key, value) in given {
         row[key] = value.clone();
     }
 }
 
-/// How much of what is given is not so in a row.
+/// How far a row is from what is given.
 fn unlike(made: &Value, given: &Map<String, Value>) -> usize {
     let unlike = given.iter().map(|(key, value)| {
         let other_kind = KINDS.contains(&&**key) && made[key] != *value;
@@ -442,7 +444,8 @@ fn unlike(made: &Value, given: &Map<String, Value>) -> usize {
     unlike.sum()
 }
 
-/// Lets a row with a new status have come to its end, or not.
+/// Dates the end of a row whose new status is one of its last ones, and takes the date of
+/// any other away.
 fn ends(row: &mut Value, given: &Map<String, Value>, states: &[&str], at: &str) {
     let Some(status) = given.get("status") else {
         return;
@@ -453,6 +456,6 @@ fn ends(row: &mut Value, given: &Map<String, Value>, states: &[&str], at: &str) 
     if !states.iter().any(|state| status == state) {
         row[at] = Value::Null;
     } else if row[at].is_null() {
-        row[at] = values::at(Timestamp::now());
+        row[at] = dates::now();
     }
 }

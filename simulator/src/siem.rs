@@ -7,13 +7,14 @@
 
 use std::cmp::Ordering;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::dates;
+use crate::made::agents;
 use crate::refusal::{Refusal, refuse};
+use crate::token;
 use crate::values;
 use crate::world::World;
 
@@ -60,11 +61,7 @@ type Lines<'l> = Box<dyn Iterator<Item = i64> + 'l>;
 
 /// Answers a query whose body fits the document.
 pub(crate) fn query(world: &World, body: &Value) -> Result<Value, Refusal> {
-    let moment = |key: &str| {
-        body[key]
-            .as_str()
-            .and_then(|text| text.parse::<Timestamp>().ok())
-    };
+    let moment = |key: &str| dates::read(&body[key]);
     let (Some(start), Some(end)) = (moment("range_start"), moment("range_end")) else {
         return refuse(
             StatusCode::BAD_REQUEST,
@@ -85,10 +82,11 @@ pub(crate) fn query(world: &World, body: &Value) -> Result<Value, Refusal> {
     // A token is good for the same query over the same range only, and for the log as it was
     // when the first page was asked for: a page must not move because a line has come.
     let asked = format!("{esql}|{start}|{end}");
-    let now = Timestamp::now().as_second().max(values::NOW);
+    let now = Timestamp::now().as_second().max(dates::NOW);
+    // Where the page begins, and up to when the log was known on the first one.
     let (first, known) = match body["page_token"].as_str() {
-        None | Some("") => (0, now),
-        Some(token) => match open_token(token, &asked) {
+        None | Some("" | token::ENDLESS) => (0, now),
+        Some(token) => match token::open(token, &asked) {
             Some(place) => place,
             None => return refuse(StatusCode::BAD_REQUEST, "page_token is not of this query"),
         },
@@ -99,8 +97,8 @@ pub(crate) fn query(world: &World, body: &Value) -> Result<Value, Refusal> {
     let page: Vec<i64> = found.by_ref().take(PAGE).collect();
     let mut pagination = json!({});
     if found.next().is_some() {
-        let token = json!([asked, first + PAGE, known]).to_string();
-        pagination["next_page_token"] = json!(URL_SAFE_NO_PAD.encode(token));
+        let token = token::seal(&asked, &(first + PAGE, known));
+        pagination["next_page_token"] = json!(token);
     }
     let row = |number: i64| -> Map<String, Value> {
         let columns = plan.columns.iter();
@@ -124,15 +122,15 @@ fn in_range(start: Timestamp, end: Timestamp, known: i64) -> std::ops::Range<i64
 
 /// A column of a line.
 fn column(world: &World, number: i64, name: &str) -> Value {
-    let agents = world.sizes.agents;
-    let agent = || (agents > 0).then(|| world.agent_facts(number as usize % agents));
+    let count = world.sizes.agents;
+    let agent = || (count > 0).then(|| agents::facts(world, number as usize % count));
     let identities = world.sizes.identities;
     match name {
         "uuid" => json!(format!("00000000-0000-4000-8000-{number:012x}")),
-        "organization_id" => json!(agent().map(|agent| world.organization_id(&agent))),
+        "organization_id" => json!(agent().map(|agent| agents::organization_id(world, &agent))),
         TIME => {
             let at = Timestamp::from_second(FIRST + number * PACE);
-            values::at(at.unwrap_or_default())
+            dates::written(at.unwrap_or_default())
         }
         "host.name" => json!(agent().map(|agent| agent.hostname())),
         "user.name" if identities == 0 => Value::Null,
@@ -347,11 +345,4 @@ fn outside_quotes<'t>(text: &'t str, separator: &str) -> Vec<&'t str> {
     }
     pieces.push(&text[start..]);
     pieces
-}
-
-/// Where a page begins, and up to when the log was known on the first one.
-fn open_token(token: &str, asked: &str) -> Option<(usize, i64)> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-    let (for_query, first, known): (String, usize, i64) = serde_json::from_slice(&bytes).ok()?;
-    (for_query == asked).then_some((first, known))
 }

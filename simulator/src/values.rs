@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use fastrand::Rng;
-use jiff::{Timestamp, Unit};
 use serde_json::Value;
 
+use crate::dates::{DAY, ago};
 use crate::schema::Place;
 
 /// Formats into a `String`, which cannot fail.
@@ -42,10 +42,6 @@ pub(crate) const VPNS: [(&str, &str); 6] = [
     ("Mockup Gateway", "MOCKUP_GATEWAY"),
     ("Specimen Net", "SPECIMEN_NET"),
 ];
-/// The newest time in the made-up world, so that it is the same on every start:
-/// 2026-06-01T12:00:00Z.
-pub(crate) const NOW: i64 = 1_780_315_200;
-pub(crate) const DAY: i64 = 24 * 60 * 60;
 
 /// How to make an object of each component; worked out once.
 #[derive(Default)]
@@ -115,7 +111,7 @@ impl Maker {
             (_, Some("integer")) => Self::Integer,
             (_, Some("number")) => Self::Number,
             (_, Some("array")) => {
-                let singular = field.trim_end_matches('s');
+                let singular = singular(field);
                 let item = Self::of(document, singular, &schema["items"]);
                 Self::List(singular.to_owned(), Box::new(item))
             }
@@ -125,6 +121,14 @@ impl Maker {
             _ if schema["format"] == "date-time" => Self::Moment,
             _ => Self::Text,
         }
+    }
+}
+
+/// The name of one of the things that a field lists.
+fn singular(field: &str) -> &str {
+    match field.strip_suffix("es") {
+        Some(address) if address.ends_with("ss") => address,
+        _ => field.trim_end_matches('s'),
     }
 }
 
@@ -207,7 +211,7 @@ impl<'a> Values<'a> {
             Maker::Created | Maker::Updated | Maker::Moment => {
                 write_moment(self.rng.i64(0..30 * DAY), out);
             }
-            // None of them has a character that JSON escapes.
+            // None of these texts has a character that JSON escapes.
             Maker::Text => {
                 out.push('"');
                 self.write_text(owner, field, out);
@@ -276,7 +280,7 @@ impl<'a> Values<'a> {
             "version" | "edr_version" => put!(out, "0.14.{}", self.rng.u8(0..90)),
             "external_ip" | "ip_address" => put!(out, "198.51.100.{}", self.rng.u8(1..)),
             "ipv4_address" => put!(out, "10.20.{}.{}", self.rng.u8(..), self.rng.u8(1..)),
-            "mac_addresse" => put!(
+            "mac_address" => put!(
                 out,
                 "02:00:5e:10:{:02x}:{:02x}",
                 self.rng.u8(..),
@@ -384,19 +388,7 @@ impl<'a> Values<'a> {
 }
 
 fn write_moment(seconds_ago: i64, out: &mut String) {
-    put!(out, "\"{}\"", moment(seconds_ago));
-}
-
-/// So many seconds before now.
-pub(crate) fn moment(seconds_ago: i64) -> String {
-    let at = Timestamp::from_second(NOW - seconds_ago).unwrap_or_default();
-    at.to_string()
-}
-
-/// A moment as the API writes it.
-pub(crate) fn at(moment: Timestamp) -> Value {
-    let rounded = moment.round(Unit::Millisecond).unwrap_or(moment);
-    Value::String(rounded.to_string())
+    put!(out, "\"{}\"", ago(seconds_ago));
 }
 
 /// A person's name and email address, which no other number has.
@@ -422,4 +414,9 @@ pub(crate) fn company(number: usize) -> String {
         0 => name,
         more => format!("{name} {}", more + 1),
     }
+}
+
+/// Spreads neighbouring numbers far apart, so that what is made of them is not alike.
+pub(crate) fn spread(number: u64) -> u64 {
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

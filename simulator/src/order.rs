@@ -1,18 +1,19 @@
-//! How a list is gone through: its order, where a page begins, what it keeps.
+//! The order of a list, and how it is walked through from a row on, either way.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::lives::due;
-use crate::world::AgentFacts;
+use crate::dates;
+use crate::made::escalations::due;
 
 /// What rows are sorted by, and their numbers.
 pub(crate) type Order = Arc<Vec<(Key, usize)>>;
 
-/// What a list is sorted by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What one row is sorted by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
 pub(crate) enum Key {
     Null,
     Number(i64),
@@ -20,8 +21,8 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    /// Of a field of a row; moments in time sort as what they are. What a row does not
-    /// show, such as when an account was made, leaves the order to its id.
+    /// What a row is sorted by in the order of a field. Moments are sorted as moments. Where a
+    /// row does not show the field, such as when an account was made, its id decides.
     pub(crate) fn of(row: &Value, field: &str) -> Self {
         let value = match field {
             // From the least to the most.
@@ -39,9 +40,9 @@ impl Key {
         match value {
             Value::Number(number) => Self::Number(number.as_i64().unwrap_or_default()),
             Value::Bool(is) => Self::Number(i64::from(*is)),
-            Value::String(text) => match text.parse::<jiff::Timestamp>() {
-                Ok(at) => Self::Number(at.as_millisecond()),
-                Err(_) => Self::Text(text.clone()),
+            Value::String(text) => match dates::read(value) {
+                Some(at) => Self::Number(at.as_millisecond()),
+                None => Self::Text(text.clone()),
             },
             _ => Self::Null,
         }
@@ -69,52 +70,10 @@ impl Scan<'_> {
     }
 }
 
-/// A row on its way out.
-pub(crate) enum Row {
-    Text(String),
-    Value(Value),
-}
-
-impl Row {
-    pub(crate) fn text(&self) -> Cow<'_, str> {
-        match self {
-            Self::Text(text) => text.into(),
-            Self::Value(value) => value.to_string().into(),
-        }
-    }
-
-    pub(crate) fn into_value(self) -> Value {
-        match self {
-            Self::Text(text) => serde_json::from_str(&text).expect("a row is JSON"),
-            Self::Value(value) => value,
-        }
-    }
-}
-
-/// What a scan looks for.
-pub(crate) struct Filter<A, R> {
-    /// What can be told of an agent before it is made.
-    pub(crate) agent: A,
-    /// Whether that is all there is to tell.
-    pub(crate) agent_tells_all: bool,
-    /// Any row.
-    pub(crate) row: R,
-}
-
-/// Takes all.
-pub(crate) fn everything() -> Filter<impl Fn(&AgentFacts) -> bool, impl Fn(&Value) -> bool> {
-    Filter {
-        agent: |_: &AgentFacts| true,
-        agent_tells_all: true,
-        row: |_: &Value| true,
-    }
-}
-
-/// Goes through a sorted list from a row on, either way.
+/// The places of a sorted list that are still to be visited, from either end.
 pub(crate) struct Walk<F> {
     key_at: F,
     descending: bool,
-    /// Places that are left.
     left: std::ops::Range<usize>,
 }
 
@@ -147,6 +106,7 @@ impl<F: Fn(usize) -> (Key, i64)> Walk<F> {
         }
     }
 
+    /// The key of the next place.
     pub(crate) fn peek(&self) -> Option<(Key, i64)> {
         if self.left.is_empty() {
             None
@@ -157,15 +117,14 @@ impl<F: Fn(usize) -> (Key, i64)> Walk<F> {
         }
     }
 
-    /// The next place, which must be there, and its key.
-    pub(crate) fn next(&mut self) -> (usize, (Key, i64)) {
-        let place = if self.descending {
+    /// The next place, which must be there.
+    pub(crate) fn next(&mut self) -> usize {
+        if self.descending {
             self.left.end -= 1;
             self.left.end
         } else {
             self.left.start += 1;
             self.left.start - 1
-        };
-        (place, (self.key_at)(place))
+        }
     }
 }

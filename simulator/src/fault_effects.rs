@@ -10,11 +10,11 @@ use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::body::{self, Body};
-use crate::connection::Broken;
+use crate::broken::Broken;
 use crate::document::{Answer, Operation};
 use crate::faults::{FaultKind, Faults, LastPage};
-use crate::reading;
 use crate::refusal::Refusal;
+use crate::token;
 
 /// Marks an answer of which only half is sent.
 #[derive(Clone, Copy)]
@@ -148,7 +148,7 @@ fn paginate(page: &mut Value, fault: &FaultKind) -> bool {
     let pagination = &page["pagination"];
     let token = pagination["next_page_token"].as_str().unwrap_or_default();
     let told = match fault {
-        FaultKind::EndlessToken => json!({"next_page_token": reading::ENDLESS}),
+        FaultKind::EndlessToken => json!({"next_page_token": token::ENDLESS}),
         FaultKind::ForeignNextPageUrl => {
             let mut told = pagination.clone();
             told["next_page_url"] = json!("https://elsewhere.example/v1/agents");
