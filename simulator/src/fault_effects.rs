@@ -48,8 +48,8 @@ pub(crate) fn instead(fault: &FaultKind) -> Option<Result<Response<Body>, Broken
     })
 }
 
-/// A success, with what the faults that wait for it make of it. One that would not be seen
-/// beside another goes on waiting.
+/// A success, with what the faults that wait for it make of it. A fault that would not be seen
+/// beside another one goes on waiting.
 pub(crate) fn success(
     faults: &Faults,
     operation: &Operation,
@@ -73,41 +73,59 @@ pub(crate) fn success(
                 | FaultKind::GzipBomb(_)
         )
     });
-    let unreadable = matches!(
+    let readable = !matches!(
         of_bytes,
         Some(FaultKind::EmptyBody | FaultKind::InvalidJson | FaultKind::TruncatedBody)
     );
     let mut content_type = "application/json";
-    if !unreadable {
-        let mut paginated = false;
-        faults.strike(&operation.id, |kind| match kind {
-            FaultKind::WrongContentType => {
-                mem::replace(&mut content_type, "text/plain") != "text/plain"
-            }
-            FaultKind::Drift => edit(&mut body, drift),
-            FaultKind::MalformedItem
-            | FaultKind::EndlessToken
-            | FaultKind::ForeignNextPageUrl
-            | FaultKind::OddLastPage(_) => {
-                let Answer::Page { key, .. } = &operation.answer else {
-                    return false;
-                };
-                edit(&mut body, |page| match kind {
-                    FaultKind::MalformedItem => malform(page, key),
-                    _ if paginated => false,
-                    _ => {
-                        paginated = paginate(page, kind);
-                        paginated
-                    }
-                })
-            }
-            _ => false,
-        });
+    if readable {
+        spoil(faults, operation, &mut body, &mut content_type);
     }
+    Ok(sent(status, content_type, body, of_bytes))
+}
+
+/// Lets the faults strike that change what a body says, or what it is said to be.
+fn spoil(
+    faults: &Faults,
+    operation: &Operation,
+    body: &mut String,
+    content_type: &mut &'static str,
+) {
+    let mut paginated = false;
+    faults.strike(&operation.id, |kind| match kind {
+        FaultKind::WrongContentType => mem::replace(content_type, "text/plain") != "text/plain",
+        FaultKind::Drift => edit(body, drift),
+        FaultKind::MalformedItem
+        | FaultKind::EndlessToken
+        | FaultKind::ForeignNextPageUrl
+        | FaultKind::OddLastPage(_) => {
+            let Answer::Page { key, .. } = &operation.answer else {
+                return false;
+            };
+            edit(body, |page| match kind {
+                FaultKind::MalformedItem => malform(page, key),
+                _ if paginated => false,
+                _ => {
+                    paginated = paginate(page, kind);
+                    paginated
+                }
+            })
+        }
+        _ => false,
+    });
+}
+
+/// An answer whose bytes a fault may change on their way.
+fn sent(
+    status: StatusCode,
+    content_type: &'static str,
+    body: String,
+    fault: Option<FaultKind>,
+) -> Response<Body> {
     let mut response = body::empty(status);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    let body = match of_bytes {
+    let body = match fault {
         Some(FaultKind::EmptyBody) => Body::Whole(Bytes::new()),
         Some(FaultKind::InvalidJson) => Body::Whole(format!("{{{body}").into()),
         Some(FaultKind::GzipBomb(size)) => {
@@ -122,10 +140,10 @@ pub(crate) fn success(
         _ => Body::Whole(body.into()),
     };
     *response.body_mut() = body;
-    Ok(response)
+    response
 }
 
-/// Changes JSON; whether it is another now.
+/// Changes JSON, and says whether it did.
 fn edit(body: &mut String, change: impl FnOnce(&mut Value) -> bool) -> bool {
     let mut json: Value = serde_json::from_str(body).expect("our own JSON");
     let changed = change(&mut json);
@@ -135,7 +153,7 @@ fn edit(body: &mut String, change: impl FnOnce(&mut Value) -> bool) -> bool {
     changed
 }
 
-/// Makes text of the first id that is a number.
+/// Turns the first id that is a number into text.
 fn malform(page: &mut Value, items: &str) -> bool {
     let mut items = page[items].as_array_mut().into_iter().flatten();
     let item = items.find(|item| item["id"].is_number());
@@ -143,7 +161,7 @@ fn malform(page: &mut Value, items: &str) -> bool {
         .is_some()
 }
 
-/// Tells another way on from a page.
+/// Changes what a page says of the next one.
 fn paginate(page: &mut Value, fault: &FaultKind) -> bool {
     let pagination = &page["pagination"];
     let token = pagination["next_page_token"].as_str().unwrap_or_default();

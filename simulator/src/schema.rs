@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A schema as it stands at some place of the document.
 #[derive(Clone, Copy)]
@@ -113,12 +113,7 @@ pub(crate) fn check(
         }
     }
     if let Some(fields) = value.as_object() {
-        let required = schema["required"].as_array().into_iter().flatten();
-        for name in required.filter_map(Value::as_str) {
-            if !fields.contains_key(name) {
-                wrong.push((below(field, name), "is missing".to_owned()));
-            }
-        }
+        check_fields(document, schema, fields, field, wrong);
         for (key, least) in [("x-huntress-exactly-one", 1), ("x-huntress-at-most-one", 0)] {
             if let Some(names) = schema[key].as_array()
                 && let Err(why) = one_of(names, least, value)
@@ -126,17 +121,31 @@ pub(crate) fn check(
                 wrong.push((field.to_owned(), why));
             }
         }
-        for (name, value) in fields {
-            let at = below(field, name);
-            match (
-                schema["properties"].get(name),
-                &schema["additionalProperties"],
-            ) {
-                (Some(property), _) => check(document, property, value, &at, wrong),
-                (None, Value::Bool(false)) => wrong.push((at, "is not known".to_owned())),
-                (None, more @ Value::Object(_)) => check(document, more, value, &at, wrong),
-                (None, _) => {}
-            }
+    }
+}
+
+/// Adds what is wrong with the fields of an object.
+fn check_fields(
+    document: &Value,
+    schema: &Value,
+    fields: &Map<String, Value>,
+    field: &str,
+    wrong: &mut Wrong,
+) {
+    let required = schema["required"].as_array().into_iter().flatten();
+    for name in required.filter_map(Value::as_str) {
+        if !fields.contains_key(name) {
+            wrong.push((below(field, name), "is missing".to_owned()));
+        }
+    }
+    let others = &schema["additionalProperties"];
+    for (name, value) in fields {
+        let at = below(field, name);
+        match (schema["properties"].get(name), others) {
+            (Some(property), _) => check(document, property, value, &at, wrong),
+            (None, Value::Bool(false)) => wrong.push((at, "is not known".to_owned())),
+            (None, Value::Object(_)) => check(document, others, value, &at, wrong),
+            (None, _) => {}
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What a request may ask, and which key may ask it.
 
-#[allow(dead_code)] // each test file uses a part of it
 mod support;
 
 use huntress_simulator::Simulator;

@@ -1,6 +1,5 @@
 //! Every fault strikes where it can and as it says.
 
-#[allow(dead_code)] // each test file uses a part of it
 mod support;
 
 use std::io::ErrorKind;

@@ -1,11 +1,10 @@
 //! The quota, as it is seen over the wire.
 
-#[allow(dead_code)] // each test file uses a part of it
 mod support;
 
 use std::time::Duration;
 
-use huntress_simulator::{Credentials, Fault, FaultKind, Simulator};
+use huntress_simulator::{Credentials, Fault, FaultKind, RetryAfter, Simulator};
 use support::{get, receive, send};
 use tokio::io::AsyncWriteExt as _;
 
@@ -104,4 +103,28 @@ async fn an_account_has_one_quota_for_all_its_keys_and_another_has_its_own() {
     let alone = Simulator::builder().accounts(1).start().await.unwrap();
     let unknown = send(&alone, alone.other_credentials(), "GET /v1/account", "", "").await;
     assert_eq!(receive(unknown).await.status(), 401);
+}
+
+#[tokio::test]
+async fn a_429_says_when_to_come_again_in_the_form_that_is_chosen() {
+    for (form, end) in [
+        (RetryAfter::None, None),
+        (RetryAfter::Seconds, Some("60")),
+        (RetryAfter::Date, Some(" GMT")),
+    ] {
+        let builder = Simulator::builder().quota(2, Duration::from_secs(60));
+        let builder = builder.retry_after(form).quota_body("Slow down");
+        let simulator = builder.start().await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(get(&simulator, "/v1/account").await.status(), 200);
+        }
+        let refused = get(&simulator, "/v1/account").await;
+        assert_eq!((refused.status(), &*refused.body), (429, "Slow down"));
+        let told = refused.header("retry-after");
+        assert_eq!(told.is_some(), end.is_some(), "{told:?}");
+        let ends = told.unwrap_or_default().ends_with(end.unwrap_or_default());
+        assert!(ends, "{told:?}");
+        let arrivals = simulator.arrivals();
+        assert_eq!((arrivals.total, arrivals.refused), (3, 1));
+    }
 }

@@ -1,13 +1,12 @@
 //! Rows that are put, changed and removed while it runs, and the way back to the seed.
 
-#[allow(dead_code)] // each test file uses a part of it
 mod support;
 
 use std::collections::BTreeMap;
 
 use huntress_simulator::{Fault, FaultKind, Simulator, SimulatorBuilder};
 use serde_json::{Value, json};
-use support::{get, post, request, rows};
+use support::{get, id, ids, post, request, rows};
 
 async fn start() -> Simulator {
     of(Simulator::builder()).await
@@ -22,14 +21,6 @@ fn small() -> SimulatorBuilder {
 async fn of(builder: SimulatorBuilder) -> Simulator {
     let builder = builder.no_quota().strict_parameters(true);
     builder.start().await.unwrap()
-}
-
-fn id(row: &Value) -> i64 {
-    row["id"].as_i64().unwrap_or_else(|| panic!("no id: {row}"))
-}
-
-fn ids(rows: &[Value]) -> Vec<i64> {
-    rows.iter().map(id).collect()
 }
 
 /// What stands under the only key of a resource.

@@ -1,11 +1,12 @@
 //! SIEM queries: the range, the order and the pages.
 
-#[allow(dead_code)] // each test file uses a part of it
 mod support;
+
+use std::collections::BTreeSet;
 
 use huntress_simulator::Simulator;
 use serde_json::{Value, json};
-use support::post;
+use support::{Api, post};
 
 async fn start() -> Simulator {
     Simulator::builder().no_quota().start().await.unwrap()
@@ -207,4 +208,105 @@ async fn a_token_is_good_for_its_query_and_range_only() {
         other_body[key] = json!(other);
         assert_eq!(page(&simulator, &other_body).await.0, 400, "{key}");
     }
+}
+
+/// The rows of a query of the whole of 2026, or the status that refuses it.
+async fn query(api: &Api, esql: &str) -> Result<Vec<Value>, u16> {
+    let body = json!({
+        "esql": esql,
+        "range_start": "2026-01-01T00:00:00Z",
+        "range_end": "2027-01-01T00:00:00Z",
+    });
+    match api.post("/v1/siem/query", body).await {
+        (200, answer) => Ok(answer["logs"].as_array().unwrap().clone()),
+        (status, _) => Err(status),
+    }
+}
+
+#[tokio::test]
+async fn the_commands_of_a_query_are_carried_out_in_order() {
+    let api = Api::of(Simulator::builder().agents(3)).await;
+    for (commands, expected) in [
+        (r#"WHERE event.action == "logon" | LIMIT 3"#, 3),
+        (r#"LIMIT 5 | WHERE event.action == "logon""#, 2),
+        (
+            r#"LIMIT 16 | WHERE event.action == "logon" AND message == "made-up log line 4""#,
+            1,
+        ),
+        (r#"WHERE message == "a | b AND c == d""#, 0),
+    ] {
+        let found = query(&api, &format!("FROM logs | {commands}")).await;
+        assert_eq!(found.map(|rows| rows.len()), Ok(expected), "{commands}");
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_is_not_understood_is_refused() {
+    let api = Api::start().await;
+    for commands in [
+        r#"WHERE event.action == "logon" OR user.name == "x""#,
+        r#"WHERE event.action != "logon""#,
+        r#"WHERE event.action LIKE "log*""#,
+        "WHERE event.action == logon",
+        r#"WHERE no.such.column == "x""#,
+        r#"KEEP message | WHERE event.action == "logon""#,
+        "STATS COUNT(*)",
+        "LIMIT many",
+        "",
+    ] {
+        let refused = query(&api, &format!("FROM logs | {commands}")).await;
+        assert_eq!(refused, Err(422), "{commands}");
+    }
+}
+
+#[tokio::test]
+async fn a_query_tells_the_columns_that_it_names() {
+    let api = Api::start().await;
+    for (commands, expected) in [
+        ("KEEP host.*, message", &["host.name", "message"][..]),
+        (
+            "KEEP * | DROP @timestamp, user.name, event.action",
+            &["host.name", "message", "organization_id", "uuid"],
+        ),
+    ] {
+        let rows = query(&api, &format!("FROM logs | {commands}"))
+            .await
+            .unwrap();
+        let columns: BTreeSet<_> = rows[0].as_object().unwrap().keys().collect();
+        assert!(columns.into_iter().eq(expected), "{commands}: {}", rows[0]);
+    }
+    let all = query(&api, "FROM logs | KEEP *").await.unwrap();
+    assert_eq!(all[0].as_object().unwrap().len(), 7);
+}
+
+#[tokio::test]
+async fn a_query_is_sorted_by_several_columns_either_way() {
+    let api = Api::start().await;
+    let sort = "FROM logs | LIMIT 9 | SORT event.action, @timestamp DESC | KEEP *";
+    let sorted = query(&api, sort).await.unwrap();
+    assert!(sorted.is_sorted_by_key(|row| row["event.action"].to_string()));
+    assert_eq!(sorted[0]["event.action"], sorted[1]["event.action"]);
+    assert!(sorted[0]["@timestamp"].as_str() > sorted[1]["@timestamp"].as_str());
+}
+
+#[tokio::test]
+async fn the_hosts_of_the_log_are_those_of_the_agents() {
+    let api = Api::of(Simulator::builder().agents(3)).await;
+    let agents = api.rows("/v1/agents").await;
+    let hosts: BTreeSet<_> = agents
+        .iter()
+        .map(|agent| agent["hostname"].to_string())
+        .collect();
+    let logged = query(&api, "FROM logs | KEEP host.name").await.unwrap();
+    let logged: BTreeSet<_> = logged
+        .iter()
+        .map(|row| row["host.name"].to_string())
+        .collect();
+    assert_eq!(logged, hosts);
+}
+
+#[tokio::test]
+async fn an_account_without_siem_has_no_queries() {
+    let api = Api::of(Simulator::builder().siem(false)).await;
+    assert_eq!(query(&api, "FROM logs").await, Err(404));
 }

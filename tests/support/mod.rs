@@ -278,19 +278,3 @@ pub fn innermost(error: &huntress::Error) -> String {
     }
     text
 }
-
-/// Of a plain client for loopback, which speaks no TLS.
-pub fn http_client() -> reqwest::ClientBuilder {
-    let builder = reqwest::Client::builder();
-    // But reqwest wants a provider for it.
-    #[cfg(feature = "rustls")]
-    let builder = builder.tls_backend_preconfigured({
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth()
-    });
-    builder
-}

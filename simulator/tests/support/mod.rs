@@ -1,10 +1,14 @@
-//! HTTP by hand: what comes over the wire, and how the connection ends.
+//! HTTP by hand: what comes over the wire, and how the connection ends. And the API as any
+//! program sees it, on top of that.
 
+#![allow(dead_code)] // each test file uses a part of it
+
+use std::collections::BTreeMap;
 use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use huntress_simulator::{Credentials, Simulator};
+use huntress_simulator::{Credentials, Simulator, SimulatorBuilder};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -102,4 +106,104 @@ pub async fn rows(simulator: &Simulator, path: &str) -> Vec<Value> {
             None => return rows,
         }
     }
+}
+
+/// A simulator without a quota that refuses unknown parameters, and the JSON that it answers.
+pub struct Api {
+    pub simulator: Simulator,
+}
+
+impl Api {
+    pub async fn start() -> Self {
+        Self::of(Simulator::builder()).await
+    }
+
+    pub async fn of(builder: SimulatorBuilder) -> Self {
+        let builder = builder.no_quota().strict_parameters(true);
+        Self {
+            simulator: builder.start().await.unwrap(),
+        }
+    }
+
+    /// Sends a request such as `PATCH /v1/agents/7`; status and JSON of the answer.
+    pub async fn send(&self, line: &str, body: Value) -> (u16, Value) {
+        let answer = request(&self.simulator, line, &body.to_string()).await;
+        let json = serde_json::from_str(&answer.body);
+        (answer.status(), json.unwrap_or_default())
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        self.send(&format!("POST {path}"), body).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> (u16, Value) {
+        self.send(&format!("PATCH {path}"), body).await
+    }
+
+    pub async fn status(&self, line: &str) -> u16 {
+        self.send(line, Value::Null).await.0
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        let answer = get(&self.simulator, path).await;
+        assert_eq!(answer.status(), 200, "{path}: {}", answer.body);
+        answer.json()
+    }
+
+    /// What stands in the only list, or under the only key, of an answer.
+    pub async fn only(&self, path: &str) -> Value {
+        let Value::Object(body) = self.get(path).await else {
+            panic!("{path} answers no object");
+        };
+        let mut parts = body.into_iter().filter(|(key, _)| key != "pagination");
+        parts.next().unwrap().1
+    }
+
+    /// The first 500 rows of a list.
+    pub async fn rows(&self, path: &str) -> Vec<Value> {
+        let and = if path.contains('?') { '&' } else { '?' };
+        match self.only(&format!("{path}{and}limit=500")).await {
+            Value::Array(rows) => rows,
+            other => panic!("{path} is no list: {other}"),
+        }
+    }
+
+    /// The rows of every list with pages, by the path of the list in the document.
+    pub async fn everything(&self) -> BTreeMap<String, Vec<Value>> {
+        let mut lists = BTreeMap::new();
+        for (path, item) in document()["paths"].as_object().unwrap() {
+            let parameters = item["get"]["parameters"].as_array().into_iter().flatten();
+            let mut parameters = parameters.filter(|parameter| parameter["name"] == "limit");
+            if parameters.next().is_none() {
+                continue;
+            }
+            let Some((parents, rest)) = path.split_once("/{") else {
+                lists.insert(path.clone(), self.rows(path).await);
+                continue;
+            };
+            let (_, child) = rest.split_once('}').unwrap();
+            let mut rows = Vec::new();
+            for parent in ids(&self.rows(parents).await) {
+                rows.extend(self.rows(&format!("{parents}/{parent}{child}")).await);
+            }
+            lists.insert(path.clone(), rows);
+        }
+        lists
+    }
+}
+
+/// The document that the simulator serves.
+pub fn document() -> Value {
+    let text = std::fs::read_to_string("spec/openapi.json").unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[track_caller]
+pub fn id(row: &Value) -> i64 {
+    row["id"].as_i64().unwrap_or_else(|| panic!("no id: {row}"))
+}
+
+#[track_caller]
+pub fn ids(rows: &[Value]) -> Vec<i64> {
+    rows.iter().map(id).collect()
 }
