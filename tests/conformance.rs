@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use futures::TryStreamExt as _;
 use huntress::http::Method;
-use huntress::{AccountClient, Client, Credentials, Error, RetryPolicy, jiff, types};
+use huntress::{AccountOperations, Client, Credentials, Error, Page, RetryPolicy, jiff, types};
 use huntress_simulator::{Fault, FaultKind, LastPage, Simulator};
 use serde_json::{Value, json};
 use support::calls::calls;
-use support::{predicates, quick_retries, simulated};
+use support::{predicates, quick_retries, refused, simulated};
 
 /// Unhurried: the quota is not what is tested here.
 async fn simulator() -> Simulator {
@@ -79,391 +79,423 @@ async fn every_error_status_of_every_operation_has_its_predicate_and_message() {
     assert!(simulator.writes().is_empty(), "nothing was carried out");
 }
 
-#[track_caller]
-fn refused<T: std::fmt::Debug>(result: Result<T, Error>, predicate: &str) {
-    let error = result.unwrap_err();
-    assert_eq!(predicates(&error), [predicate], "{error}");
-    assert!(error.message().is_some(), "{error}");
+/// A simulator of one test, and a client of it.
+async fn fresh() -> (Simulator, Client) {
+    let simulator = simulator().await;
+    let client = simulated(&simulator).build().unwrap();
+    (simulator, client)
 }
 
-macro_rules! agents {
-    ($client:ident) => {
-        let agent = $client
-            .list_agents()
-            .platform("windows")
-            .send()
-            .await
-            .unwrap();
-        let id = agent.items[0].id;
-        let isolation = || types::IsolateAgent::new().reason("ransomware");
-        let isolate = || $client.isolate_agent(id, isolation());
-        refused($client.release_agent(id).send().await, "conflict");
-        let isolated = isolate().send().await.unwrap();
-        assert_eq!(
-            isolated.firewall_status,
-            Some("Pending Isolation".try_into().unwrap())
-        );
-        let isolated = $client.get_agent(id).send().await.unwrap();
-        assert_eq!(
-            isolated.firewall_status,
-            Some("Isolated".try_into().unwrap())
-        );
-        refused(isolate().send().await, "conflict");
-        $client.release_agent(id).send().await.unwrap();
-        let released = $client.get_agent(id).send().await.unwrap();
-        assert_eq!(
-            released.firewall_status,
-            Some("Enabled".try_into().unwrap())
-        );
-        let update = types::UpdateAgent::new()
-            .tags(["vip"])
-            .tamper_protection_configured(true);
-        let updated = $client.update_agent(id, update).send().await.unwrap();
-        assert_eq!(updated.tags.as_deref(), Some(&["vip".to_owned()][..]));
-        assert_eq!(
-            $client.get_agent(id).send().await.unwrap().tags,
-            updated.tags
-        );
-        let linux = $client
-            .list_agents()
-            .platform("linux")
-            .send()
-            .await
-            .unwrap()
-            .items[0]
-            .id;
-        let protect = types::UpdateAgent::new().tamper_protection_configured(true);
-        refused(
-            $client.update_agent(linux, protect).send().await,
-            "conflict",
-        );
-        let organization = updated.organization_id.unwrap();
-        let count = || $client.get_organization(organization).send();
-        let before = count().await.unwrap().agents_count.unwrap();
-        $client.uninstall_agent(id).send().await.unwrap();
-        assert_eq!(count().await.unwrap().agents_count, Some(before - 1));
-        refused($client.get_agent(id).send().await, "not_found");
-        refused($client.uninstall_agent(id).send().await, "not_found");
-        refused(isolate().send().await, "not_found");
-        refused($client.release_agent(id).send().await, "not_found");
-        refused(
-            $client
-                .update_agent(id, types::UpdateAgent::new())
-                .send()
-                .await,
-            "not_found",
-        );
-    };
+/// The first of a page, which must have one.
+fn first<T>(page: Result<Page<T>, Error>) -> T {
+    page.unwrap().items.into_iter().next().expect("an item")
 }
 
-macro_rules! organizations {
-    ($client:ident) => {
-        let create = |key: &str| {
-            let body = types::CreateOrganization::new("Acme", key);
-            $client.create_organization(body).send()
-        };
-        let organization = create("acme").await.unwrap();
-        assert_eq!(organization.agents_count, Some(0));
-        refused(create("acme").await, "invalid_request");
-        let id = organization.id;
-        let update = types::UpdateOrganization::new().name("Acme Ltd");
-        let update = $client.update_organization(id, update);
-        assert_eq!(
-            update.send().await.unwrap().name.as_deref(),
-            Some("Acme Ltd")
-        );
-        let read = $client.get_organization(id).send().await.unwrap();
-        assert_eq!(
-            (read.name.as_deref(), read.key.as_deref()),
-            (Some("Acme Ltd"), Some("acme"))
-        );
-        let all = $client
-            .list_organizations()
-            .stream()
-            .try_collect::<Vec<_>>();
-        let all = all.await.unwrap();
-        assert_eq!(
-            all.iter()
-                .filter(|organization| organization.id == id)
-                .count(),
-            1
-        );
-        $client.delete_organization(id).send().await.unwrap();
-        refused($client.delete_organization(id).send().await, "not_found");
-        let busy = all
-            .iter()
-            .find(|organization| organization.agents_count > Some(0))
-            .unwrap();
-        refused(
-            $client.delete_organization(busy.id).send().await,
-            "conflict",
-        );
-
-        let invite = |organization: types::OrganizationId| {
-            let body = types::CreateMembership::new(
-                "ada@example.com",
-                "Ada",
-                "Archer",
-                types::Permissions::ReadOnly,
-            )
-            .organization_id(organization);
-            $client.create_membership(body).send()
-        };
-        let invited = invite(busy.id).await.unwrap();
-        assert_eq!(invited.organization.unwrap().id, busy.id);
-        refused(invite(id).await, "not_found");
-        let member = $client.list_memberships().send().await.unwrap().items[0].id;
-        let update = types::UpdateMembership::new().permissions("Finance");
-        let update = $client.update_membership(member, update);
-        update.send().await.unwrap();
-        let read = $client.get_membership(member).send().await.unwrap();
-        assert_eq!(read.permissions, Some("Finance".try_into().unwrap()));
-        $client.delete_membership(member).send().await.unwrap();
-        refused($client.delete_membership(member).send().await, "not_found");
-    };
-}
-
-macro_rules! incidents {
-    ($client:ident) => {
-        let open = $client
-            .list_incident_reports()
-            .status("sent")
-            .send()
-            .await
-            .unwrap()
-            .items;
-        let (id, other) = (open[0].id, open[1].id);
-        let closed = $client
-            .list_incident_reports()
-            .status("closed")
-            .send()
-            .await
-            .unwrap();
-        let closed = closed.items[0].id;
-        let approve = |id: types::IncidentReportId| $client.approve_remediations(id).send();
-        let reject = |id: types::IncidentReportId| {
-            let body = types::RejectRemediations::new("no", false);
-            $client.reject_remediations(id, body).send()
-        };
-        let resolve = |id: types::IncidentReportId| $client.resolve_incident_report(id).send();
-        refused(resolve(id).await, "conflict");
-        refused(approve(closed).await, "conflict");
-        refused(reject(closed).await, "conflict");
-        refused(resolve(closed).await, "conflict");
-        approve(id).await.unwrap();
-        refused(approve(id).await, "invalid_request");
-        let approved = $client.list_remediations(id).statuses(["approved"]);
-        let all = $client.list_remediations(id).page_size(500);
-        let all = all.send().await.unwrap().items;
-        assert_eq!(approved.page_size(500).send().await.unwrap().items, all);
-        resolve(id).await.unwrap();
-        let read = $client.get_incident_report(id).send().await.unwrap();
-        assert_eq!(read.status, Some(types::IncidentReportStatus::Closed));
-        refused(resolve(id).await, "conflict");
-        reject(other).await.unwrap();
-        refused(reject(other).await, "conflict");
+/// Does something for the account of the key, and for a managed one.
+macro_rules! in_both {
+    ($client:ident, $what:ident) => {
+        $what(&$client).await;
+        $what(&$client.for_account(2)).await;
     };
 }
 
 #[tokio::test]
-async fn every_write_changes_what_it_says_and_is_refused_when_it_should_be() {
-    let simulator = simulator().await;
-    let client: Client = simulated(&simulator).build().unwrap();
-    let scoped: AccountClient = client.for_account(2);
-    agents!(client);
-    agents!(scoped);
-    organizations!(client);
-    organizations!(scoped);
-    incidents!(client);
-    incidents!(scoped);
-    escalations(&client).await;
-    rules(&client).await;
-    resellers(&client).await;
-    let writes: BTreeSet<String> = documented()
-        .into_iter()
-        .map(|(place, _, _)| place)
-        .filter(|place| !place.starts_with("GET") && place != "POST /v1/siem/query")
-        .collect();
-    assert_eq!(
-        support::succeeded(&simulator, |place| !place.starts_with("GET")),
-        writes
+async fn an_agent_is_isolated_and_released() {
+    let (_simulator, client) = fresh().await;
+    in_both!(client, isolate_and_release);
+}
+
+async fn isolate_and_release(account: &impl AccountOperations) {
+    let agent = first(account.list_agents().platform("windows").send().await);
+    let id = agent.id;
+    let isolate = || {
+        let body = types::IsolateAgent::new().reason("ransomware");
+        account.isolate_agent(id, body).send()
+    };
+    let status = async || {
+        let agent = account.get_agent(id).send().await.unwrap();
+        agent.firewall_status.unwrap().to_string()
+    };
+    refused(account.release_agent(id).send().await, "conflict");
+    let pending = isolate().await.unwrap().firewall_status.unwrap();
+    assert_eq!(pending.to_string(), "Pending Isolation");
+    assert_eq!(status().await, "Isolated");
+    refused(isolate().await, "conflict");
+    account.release_agent(id).send().await.unwrap();
+    assert_eq!(status().await, "Enabled");
+}
+
+#[tokio::test]
+async fn an_agent_is_updated_if_its_platform_allows() {
+    let (_simulator, client) = fresh().await;
+    in_both!(client, update_agents);
+}
+
+async fn update_agents(account: &impl AccountOperations) {
+    let protect = || types::UpdateAgent::new().tamper_protection_configured(true);
+    let id = first(account.list_agents().platform("windows").send().await).id;
+    let update = account.update_agent(id, protect().tags(["vip"]));
+    let updated = update.send().await.unwrap();
+    assert_eq!(updated.tags.as_deref(), Some(&["vip".to_owned()][..]));
+    let read = account.get_agent(id).send().await.unwrap();
+    assert_eq!(read.tags, updated.tags);
+    let linux = first(account.list_agents().platform("linux").send().await).id;
+    refused(
+        account.update_agent(linux, protect()).send().await,
+        "conflict",
     );
 }
 
-async fn escalations(client: &Client) {
-    let open = client
-        .list_escalations()
-        .status("open")
-        .page_size(500)
+#[tokio::test]
+async fn an_agent_that_is_uninstalled_is_gone() {
+    let (_simulator, client) = fresh().await;
+    in_both!(client, uninstall);
+}
+
+async fn uninstall(account: &impl AccountOperations) {
+    let agent = first(account.list_agents().send().await);
+    let (id, organization) = (agent.id, agent.organization_id.unwrap());
+    let count = async || {
+        let organization = account.get_organization(organization).send().await;
+        organization.unwrap().agents_count.unwrap()
+    };
+    let before = count().await;
+    account.uninstall_agent(id).send().await.unwrap();
+    assert_eq!(count().await, before - 1);
+    refused(account.get_agent(id).send().await, "not_found");
+    refused(account.uninstall_agent(id).send().await, "not_found");
+    let isolate = account.isolate_agent(id, types::IsolateAgent::new());
+    refused(isolate.send().await, "not_found");
+    refused(account.release_agent(id).send().await, "not_found");
+    let update = account.update_agent(id, types::UpdateAgent::new());
+    refused(update.send().await, "not_found");
+}
+
+#[tokio::test]
+async fn an_organization_is_created_updated_and_deleted() {
+    let (_simulator, client) = fresh().await;
+    in_both!(client, change_organizations);
+}
+
+async fn change_organizations(account: &impl AccountOperations) {
+    let create = || {
+        let body = types::CreateOrganization::new("Acme", "acme");
+        account.create_organization(body).send()
+    };
+    let organization = create().await.unwrap();
+    assert_eq!(organization.agents_count, Some(0));
+    refused(create().await, "invalid_request");
+    let id = organization.id;
+    let update = types::UpdateOrganization::new().name("Acme Ltd");
+    let updated = account
+        .update_organization(id, update)
         .send()
         .await
+        .unwrap();
+    assert_eq!(updated.name.as_deref(), Some("Acme Ltd"));
+    let read = account.get_organization(id).send().await.unwrap();
+    assert_eq!(
+        (read.name, read.key),
+        (updated.name, Some("acme".to_owned()))
+    );
+    let all = account.list_organizations().page_size(500).send().await;
+    let all = all.unwrap().items;
+    assert_eq!(all.iter().filter(|one| one.id == id).count(), 1);
+    account.delete_organization(id).send().await.unwrap();
+    refused(account.delete_organization(id).send().await, "not_found");
+    let busy = all
+        .iter()
+        .find(|one| one.agents_count > Some(0))
         .unwrap()
-        .items;
+        .id;
+    refused(account.delete_organization(busy).send().await, "conflict");
+}
+
+#[tokio::test]
+async fn a_member_is_invited_updated_and_removed() {
+    let (_simulator, client) = fresh().await;
+    in_both!(client, change_memberships);
+}
+
+async fn change_memberships(account: &impl AccountOperations) {
+    let organization = first(account.list_organizations().send().await).id;
+    let invite = |organization: types::OrganizationId| {
+        let level = types::Permissions::ReadOnly;
+        let body = types::CreateMembership::new("ada@example.com", "Ada", "Archer", level);
+        account
+            .create_membership(body.organization_id(organization))
+            .send()
+    };
+    let invited = invite(organization).await.unwrap();
+    assert_eq!(invited.organization.unwrap().id, organization);
+    refused(invite(404.into()).await, "not_found");
+    let member = first(account.list_memberships().send().await).id;
+    let update = types::UpdateMembership::new().permissions("Finance");
+    account
+        .update_membership(member, update)
+        .send()
+        .await
+        .unwrap();
+    let read = account.get_membership(member).send().await.unwrap();
+    assert_eq!(read.permissions, Some("Finance".try_into().unwrap()));
+    account.delete_membership(member).send().await.unwrap();
+    refused(account.delete_membership(member).send().await, "not_found");
+}
+
+#[tokio::test]
+async fn an_incident_is_resolved_after_its_remediations_are_approved() {
+    let (_simulator, client) = fresh().await;
+    in_both!(client, approve_and_resolve);
+}
+
+async fn approve_and_resolve(account: &impl AccountOperations) {
+    let id = first(account.list_incident_reports().status("sent").send().await).id;
+    let resolve = || account.resolve_incident_report(id).send();
+    let approve = || account.approve_remediations(id).send();
+    refused(resolve().await, "conflict");
+    approve().await.unwrap();
+    refused(approve().await, "invalid_request");
+    let all = account.list_remediations(id).page_size(500);
+    let all = all.send().await.unwrap().items;
+    let approved = account.list_remediations(id).statuses(["approved"]);
+    let approved = approved.page_size(500).send().await.unwrap().items;
+    assert_eq!(approved, all);
+    resolve().await.unwrap();
+    let read = account.get_incident_report(id).send().await.unwrap();
+    assert_eq!(read.status, Some(types::IncidentReportStatus::Closed));
+    refused(resolve().await, "conflict");
+}
+
+#[tokio::test]
+async fn the_remediations_of_an_incident_are_rejected() {
+    let (_simulator, client) = fresh().await;
+    in_both!(client, reject);
+}
+
+async fn reject(account: &impl AccountOperations) {
+    let id = first(account.list_incident_reports().status("sent").send().await).id;
+    let reject = |id: types::IncidentReportId| {
+        let body = types::RejectRemediations::new("no", false);
+        account.reject_remediations(id, body).send()
+    };
+    reject(id).await.unwrap();
+    refused(reject(id).await, "conflict");
+}
+
+#[tokio::test]
+async fn nothing_is_decided_about_an_incident_that_is_closed() {
+    let (_simulator, client) = fresh().await;
+    in_both!(client, decide_about_closed);
+}
+
+async fn decide_about_closed(account: &impl AccountOperations) {
+    let id = first(
+        account
+            .list_incident_reports()
+            .status("closed")
+            .send()
+            .await,
+    )
+    .id;
+    refused(account.approve_remediations(id).send().await, "conflict");
+    let body = types::RejectRemediations::new("no", false);
+    refused(
+        account.reject_remediations(id, body).send().await,
+        "conflict",
+    );
+    refused(account.resolve_incident_report(id).send().await, "conflict");
+}
+
+#[tokio::test]
+async fn an_escalation_is_resolved_by_a_rule_or_dismissed() {
+    let (_simulator, client) = fresh().await;
+    resolve_escalations(&client).await;
+}
+
+async fn resolve_escalations(client: &Client) {
+    let open = client.list_escalations().status("open").page_size(500);
+    let open = open.send().await.unwrap().items;
     let of = |subtype: &str| {
-        let mut of = open
-            .iter()
-            .filter(|e| e.subtype.as_deref() == Some(subtype));
-        let mut next = || of.next().unwrap().id;
-        (next(), next())
+        let of = |one: &&types::Escalation| one.subtype.as_deref() == Some(subtype);
+        open.iter().filter(of).map(|one| one.id).collect::<Vec<_>>()
     };
     let resolve = |id: types::EscalationId, body: types::ResolveEscalation| {
         client.resolve_escalation(id, body).send()
     };
     let nothing = types::ResolveEscalation::new;
-    let rule = || nothing().determination("expected").scope("organization");
-    let (by_rule, dismissed) = of("country");
-    let (portal, _) = of("portal_only");
-    let resolved = resolve(by_rule, rule()).await.unwrap();
+    let rule = nothing().determination("expected").scope("organization");
+    let sign_ins = of("country");
+    let by_rule = resolve(sign_ins[0], rule).await.unwrap();
     assert_eq!(
-        resolved.resolution_method,
+        by_rule.resolution_method,
         Some(types::ResolutionMethod::Rule)
     );
-    let resolved = resolve(dismissed, nothing()).await.unwrap();
-    let dismiss = types::ResolutionMethod::Dismiss;
-    assert_eq!(resolved.resolution_method, Some(dismiss));
-    refused(resolve(dismissed, nothing()).await, "conflict");
-    refused(resolve(portal, nothing()).await, "invalid_request");
-    let half = nothing().determination("expected");
-    let another = open
-        .iter()
-        .find(|e| ![by_rule, dismissed, portal].contains(&e.id))
-        .unwrap();
-    refused(resolve(another.id, half).await, "invalid_request");
-    let resolved = client
-        .list_escalations()
-        .status("resolved")
-        .page_size(500)
-        .send()
-        .await
-        .unwrap();
-    assert!(
-        resolved
-            .items
-            .iter()
-            .any(|escalation| escalation.id == by_rule)
+    let dismissed = resolve(sign_ins[1], nothing()).await.unwrap();
+    assert_eq!(
+        dismissed.resolution_method,
+        Some(types::ResolutionMethod::Dismiss)
     );
+    refused(resolve(sign_ins[1], nothing()).await, "conflict");
+    refused(
+        resolve(of("portal_only")[0], nothing()).await,
+        "invalid_request",
+    );
+    let half = nothing().determination("expected");
+    refused(resolve(of("vpn")[0], half).await, "invalid_request");
+    let resolved = client.list_escalations().status("resolved").page_size(500);
+    let resolved = resolved.send().await.unwrap().items;
+    assert!(resolved.iter().any(|one| one.id == sign_ins[0]));
 }
 
-async fn rules(client: &Client) {
+/// An access rule that is still to be created.
+fn rule(kind: &str) -> types::CreateUnwantedAccessRule {
+    types::CreateUnwantedAccessRule::new(types::AccessDetermination::other(kind))
+}
+
+#[tokio::test]
+async fn an_access_rule_is_created_once_if_it_can_be() {
+    let (_simulator, client) = fresh().await;
+    create_rules(&client).await;
+}
+
+async fn create_rules(client: &Client) {
     let create =
         |body: types::CreateUnwantedAccessRule| client.create_unwanted_access_rule(body).send();
-    let rule =
-        |kind: &str| types::CreateUnwantedAccessRule::new(types::AccessDetermination::other(kind));
-    let organization = client.list_organizations().send().await.unwrap().items[0].id;
-    let made = create(rule("expected").country_code(["NZ"]).notes("ours"))
-        .await
-        .unwrap();
-    assert_eq!(
-        (made.country_code, made.note.as_deref()),
-        (Some("NZ".to_owned()), Some("ours"))
-    );
-    refused(
-        create(rule("expected").country_code(["NZ"])).await,
-        "invalid_request",
-    );
-    let catchall = || rule("unauthorized").logic("catchall").category("vpn");
-    let catchall = create(catchall().organization_id(organization))
-        .await
-        .unwrap();
-    refused(
-        create(rule("expected").logic("catchall").category("vpn")).await,
-        "invalid_request",
-    );
-    // What the client would not send is refused by the server, too.
+    let norway = || rule("expected").country_code(["NO"]).notes("ours");
+    let made = create(norway()).await.unwrap();
+    assert_eq!(made.country_code.as_deref(), Some("NO"));
+    assert_eq!(made.note.as_deref(), Some("ours"));
+    refused(create(norway()).await, "invalid_request");
+    let nowhere = rule("expected").vpn(["v"]).organization_id(404);
+    refused(create(nowhere).await, "not_found");
+    let expected = rule("expected").logic("catchall").category("vpn");
+    refused(create(expected).await, "invalid_request");
+}
+
+/// What the client would not send is refused by the server, too.
+#[tokio::test]
+async fn an_access_rule_of_no_kind_or_of_two_is_refused() {
+    let (_simulator, client) = fresh().await;
     for body in [
         json!({"type": "expected"}),
-        json!({"type": "expected", "country_code": "NZ", "vpn": "v"}),
+        json!({"type": "expected", "country_code": "NO", "vpn": "v"}),
     ] {
         let create = client.request(Method::POST, "/v1/unwanted_access_rules");
         refused(create.json(&body).send().await, "invalid_request");
     }
-    refused(
-        create(rule("expected").vpn(["v"]).organization_id(404)).await,
-        "not_found",
-    );
+}
+
+#[tokio::test]
+async fn an_access_rule_is_updated_and_deleted() {
+    let (_simulator, client) = fresh().await;
+    change_rules(&client).await;
+}
+
+async fn change_rules(client: &Client) {
+    let create =
+        |body: types::CreateUnwantedAccessRule| client.create_unwanted_access_rule(body).send();
     let update = |id: types::UnwantedAccessRuleId, body: types::UpdateUnwantedAccessRule| {
         client.update_unwanted_access_rule(id, body).send()
     };
-    let day = jiff::civil::date(2027, 1, 2);
+    let organization = first(client.list_organizations().send().await).id;
+    let sweden = rule("expected").country_code(["SE"]).notes("ours");
+    let sweden = create(sweden).await.unwrap().id;
+    let catchall = rule("unauthorized").logic("catchall").category("vpn");
+    let catchall = create(catchall.organization_id(organization))
+        .await
+        .unwrap()
+        .id;
     let change = types::UpdateUnwantedAccessRule::new;
-    let dated = update(made.id, change().expires_at(day)).await.unwrap();
+    let day = jiff::civil::date(2027, 1, 2);
+    let dated = update(sweden, change().expires_at(day)).await.unwrap();
     assert!(dated.expires_at.is_some());
-    let cleared = update(made.id, change().clear_expires_at()).await.unwrap();
-    assert_eq!(
-        (cleared.expires_at, cleared.note.as_deref()),
-        (None, Some("ours"))
-    );
+    let cleared = update(sweden, change().clear_expires_at()).await.unwrap();
+    assert_eq!(cleared.expires_at, None);
+    assert_eq!(cleared.note.as_deref(), Some("ours"));
     refused(
-        update(catchall.id, change().expires_at(day)).await,
+        update(catchall, change().expires_at(day)).await,
         "invalid_request",
     );
     refused(update(404.into(), change().notes("n")).await, "not_found");
-    client
-        .delete_unwanted_access_rule(made.id)
-        .send()
-        .await
-        .unwrap();
-    refused(
-        client.delete_unwanted_access_rule(made.id).send().await,
-        "not_found",
-    );
+    let delete = || client.delete_unwanted_access_rule(sweden).send();
+    delete().await.unwrap();
+    refused(delete().await, "not_found");
 }
 
-async fn resellers(client: &Client) {
-    let admin = types::AccountAdmin::new("Ada", "Archer", "ada@example.com");
+#[tokio::test]
+async fn a_managed_account_is_created_updated_and_disabled() {
+    let (_simulator, client) = fresh().await;
+    change_accounts(&client).await;
+}
+
+async fn change_accounts(client: &Client) {
     let create = || {
-        let body = types::CreateAccount::new("Acme", "acme", "+15550100", admin.clone());
+        let admin = types::AccountAdmin::new("Ada", "Archer", "ada@example.com");
+        let body = types::CreateAccount::new("Acme", "acme", "+15550100", admin);
         client.create_account(body).send()
     };
-    let account = create().await.unwrap();
+    let id = create().await.unwrap().id;
     refused(create().await, "invalid_request");
     let update = types::UpdateAccount::new().name("Acme Ltd");
-    let update = client.update_account(account.id, update);
-    assert_eq!(
-        update.send().await.unwrap().name.as_deref(),
-        Some("Acme Ltd")
-    );
-    // It has a world of its own.
-    let agents = client
-        .for_account(account.id)
-        .list_agents()
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(agents.items[0].account_id, Some(account.id));
+    let updated = client.update_account(id, update).send().await.unwrap();
+    assert_eq!(updated.name.as_deref(), Some("Acme Ltd"));
+    // It has data of its own.
+    let agent = first(client.for_account(id).list_agents().send().await);
+    assert_eq!(agent.account_id, Some(id));
+    client.disable_account(id).send().await.unwrap();
+    refused(client.disable_account(id).send().await, "invalid_request");
+}
 
+#[tokio::test]
+async fn a_subscription_is_created_updated_and_upgraded() {
+    let (_simulator, client) = fresh().await;
+    change_subscriptions(&client).await;
+}
+
+async fn change_subscriptions(client: &Client) {
     let subscribe = |account: types::AccountId| {
         let body = types::CreateResellerSubscription::new(account, types::Product::Edr, 50, "PO 7");
         client.create_reseller_subscription(body).send()
     };
-    let subscription = subscribe(account.id).await.unwrap();
+    let id = subscribe(2.into()).await.unwrap().id;
     refused(subscribe(404.into()).await, "not_found");
     let change = types::UpdateResellerSubscription::new;
-    let update = |body| client.update_reseller_subscription(subscription.id, body);
-    let updated = update(change().minimum(60)).send().await.unwrap();
+    let update = |body| client.update_reseller_subscription(id, body).send();
+    let updated = update(change().minimum(60)).await.unwrap();
     assert_eq!(updated.minimum_usage, Some(60));
-    refused(update(change().auto_renew(true)).send().await, "conflict");
+    refused(update(change().auto_renew(true)).await, "conflict");
     let upgrade = |id: types::SubscriptionId| {
         let body = types::UpgradeResellerSubscription::new(1_000);
         client.upgrade_reseller_subscription(id, body).send()
     };
-    refused(upgrade(subscription.id).await, "invalid_request");
+    refused(upgrade(id).await, "invalid_request");
     refused(upgrade(404.into()).await, "not_found");
-    let active = client
-        .list_reseller_subscriptions()
-        .status("active")
-        .send()
-        .await
-        .unwrap();
-    let upgraded = upgrade(active.items[0].id).await.unwrap();
-    assert_ne!(upgraded.id, active.items[0].id);
+    let active = client.list_reseller_subscriptions().status("active");
+    let active = first(active.send().await).id;
+    let upgraded = upgrade(active).await.unwrap();
+    assert_ne!(upgraded.id, active);
     assert_eq!(upgraded.minimum_usage, Some(1_000));
+}
 
-    client.disable_account(account.id).send().await.unwrap();
-    refused(
-        client.disable_account(account.id).send().await,
-        "invalid_request",
-    );
+#[tokio::test]
+async fn every_write_of_the_document_is_carried_out_above() {
+    let (simulator, client) = fresh().await;
+    in_both!(client, isolate_and_release);
+    in_both!(client, update_agents);
+    in_both!(client, uninstall);
+    in_both!(client, change_organizations);
+    in_both!(client, change_memberships);
+    in_both!(client, approve_and_resolve);
+    in_both!(client, reject);
+    resolve_escalations(&client).await;
+    create_rules(&client).await;
+    change_rules(&client).await;
+    change_accounts(&client).await;
+    change_subscriptions(&client).await;
+    let is_write = |place: &str| !place.starts_with("GET") && place != "POST /v1/siem/query";
+    let documented = documented().into_iter().map(|(place, _, _)| place);
+    let writes: BTreeSet<_> = documented.filter(|place| is_write(place)).collect();
+    assert_eq!(support::succeeded(&simulator, is_write), writes);
 }
 
 #[tokio::test]
