@@ -227,6 +227,10 @@ impl Host {
         let _ = fs::remove_dir_all(format!("{CLONE}/target"));
         self.git(&["fetch", "--quiet", "--prune", "origin"]);
         self.git(&["checkout", "--quiet", "--force", "main"]);
+        self.git(&["clean", "--quiet", "--force", "-d"]);
+        if !self.git(&["branch", "--list", "drift/update"]).is_empty() {
+            self.git(&["branch", "--quiet", "-D", "drift/update"]);
+        }
     }
 
     fn run(&self, script: &str, environment: &[(&str, &str)]) -> Run {
@@ -257,7 +261,7 @@ impl Host {
         }
     }
 
-    /// The steps of the job `update`, on a fresh check-out; gives those two runs.
+    /// The jobs `update` and `publish`; gives the runs of their scripts.
     #[track_caller]
     fn update(&self, environment: &[(&str, &str)]) -> (Run, Run) {
         self.check_out();
@@ -265,15 +269,39 @@ impl Host {
         absorb.succeeded();
         assert_eq!(absorb.outputs["ready"], "true");
         assert_eq!(absorb.commands(), [""; 0], "{}", absorb.stdout);
-        assert_eq!(self.git(&["status", "--porcelain"]), "");
+        let left = self.git(&["status", "--porcelain"]);
+        let in_the_patch =
+            |line: &str| line.starts_with(['M', 'A', 'D']) && line[1..].starts_with(' ');
+        assert!(left.lines().all(in_the_patch), "{left}");
+        let _ = fs::remove_dir_all(self.artefact());
+        fs::create_dir(self.artefact()).unwrap();
+        for file in files_in(&Path::new(CLONE).join("target/drift/update")) {
+            fs::copy(&file, self.artefact().join(file.file_name().unwrap())).unwrap();
+        }
         (absorb, self.publish())
     }
 
+    /// The folder in which what `update` has uploaded arrives at `publish`.
+    fn artefact(&self) -> PathBuf {
+        self.path("artefact")
+    }
+
+    /// The job `publish`, with a checkout of its own.
     #[track_caller]
     fn publish(&self) -> Run {
-        let publish = self.run("publish", &[("DRIFT_BASE", "main")]);
+        let publish = self.try_to_publish();
         publish.succeeded();
         publish
+    }
+
+    fn try_to_publish(&self) -> Run {
+        self.check_out();
+        let artefact = self.artefact();
+        let environment = [
+            ("DRIFT_BASE", "main"),
+            ("DRIFT_UPDATE", artefact.to_str().unwrap()),
+        ];
+        self.run("publish", &environment)
     }
 
     /// What `gh` was asked since the last time, without the question which pull request is open.
@@ -422,8 +450,11 @@ fn no_drift_says_so_and_changes_nothing() {
     assert_eq!(host.git(&["status", "--porcelain"]), "");
 }
 
+/// The first line of a report about one new property, in the text and elsewhere.
+const MARKED: &str = "**Drift of the vendor's document:** 0 breaking, 0 warning, 1 info, ";
+
 #[test]
-fn drift_becomes_one_pull_request_that_follows_the_vendor() {
+fn drift_is_in_the_summary_and_in_an_annotation() {
     let host = Host::new();
     host.vendor.serves(with_properties(&["battery"]));
     let compare = host.run("compare", &[]);
@@ -433,35 +464,37 @@ fn drift_becomes_one_pull_request_that_follows_the_vendor() {
     let [notice] = compare.commands()[..] else {
         panic!("{}", compare.stdout)
     };
-    assert!(
-        notice.starts_with("::notice file=spec/swagger_doc.json,title="),
-        "{notice}"
-    );
-    let headline = "Drift of the vendor's document: 0 breaking, 0 warning, 1 info, ";
-    let marked = headline.replace("document:", "document:**");
-    assert!(
-        compare.summary.starts_with(&format!("**{marked}")),
-        "{}",
-        compare.summary
-    );
-    assert!(
-        compare.summary.contains("Agent.battery"),
-        "{}",
-        compare.summary
-    );
+    let place = "::notice file=spec/swagger_doc.json,title=";
+    assert!(notice.starts_with(place), "{notice}");
+    let summary = &compare.summary;
+    assert!(summary.starts_with(MARKED), "{summary}");
+    assert!(summary.contains("Agent.battery"), "{summary}");
+}
 
+#[test]
+fn drift_becomes_one_pull_request_that_follows_the_vendor() {
+    let host = Host::new();
+    host.vendor.serves(with_properties(&["battery"]));
     host.update(&[GENERATE_CHECK]);
     let branch = host.remote("drift/update").unwrap();
-    let show = |format: &str| host.git(&["show", "--no-patch", format, &branch]);
+    let title = host.git(&["show", "--no-patch", "--format=%s", &branch]);
+    the_commit_is_of_the_bot_and_has_what_was_generated(&host, &branch);
+    the_text_says_what_changed_and_what_fails(&host.text());
+    the_pull_request_is_opened(&host, &title);
+    the_same_drift_pushes_nothing(&host, &branch, &title);
+    more_drift_is_the_same_pull_request(&host, &branch, &title);
+}
+
+#[track_caller]
+fn the_commit_is_of_the_bot_and_has_what_was_generated(host: &Host, branch: &str) {
+    let show = |format: &str| host.git(&["show", "--no-patch", format, branch]);
     let title = show("--format=%s");
-    assert!(
-        title.starts_with("feat: follow the vendor's document of 20"),
-        "{title}"
-    );
+    let expected = "feat: follow the vendor's document of 20";
+    assert!(title.starts_with(expected), "{title}");
     assert_eq!(show("--format=%an"), "github-actions[bot]");
-    assert!(show("--format=%b").starts_with(headline));
+    assert!(show("--format=%b").starts_with(&MARKED.replace("**", "")));
     assert_eq!(
-        host.git(&["diff", "--name-only", "main", &branch]),
+        host.git(&["diff", "--name-only", "main", branch]),
         "codegen/tests/snapshots/codegen__types.snap\n\
          simulator/spec/openapi.json\n\
          simulator/spec/swagger_doc.json\n\
@@ -474,23 +507,26 @@ fn drift_becomes_one_pull_request_that_follows_the_vendor() {
         "spec/openapi.json",
         "codegen/tests/snapshots/codegen__types.snap",
     ] {
-        let diff = host.git(&["diff", "main", &branch, "--", file]);
+        let diff = host.git(&["diff", "main", branch, "--", file]);
         assert!(diff.contains("battery"), "{file}: {diff}");
     }
-    let text = host.text();
-    assert!(text.starts_with(&format!("**{marked}")), "{text}");
+}
+
+#[track_caller]
+fn the_text_says_what_changed_and_what_fails(text: &str) {
+    assert!(text.starts_with(MARKED), "{text}");
     let (report, failures) = text.split_once("### What still fails").unwrap();
     assert!(report.contains("Agent.battery"), "{text}");
-    assert!(
-        failures.starts_with(
-            "\n\n`cargo xtask generate --check` fails with the new document:\n\n\n    error: "
-        ),
-        "{text}"
-    );
-    assert!(
-        failures.contains("\n      the property battery of Agent has no text"),
-        "{text}"
-    );
+    let command =
+        "\n\n`cargo xtask generate --check` fails with the new document:\n\n\n    error: ";
+    assert!(failures.starts_with(command), "{text}");
+    let why = "\n      the property battery of Agent has no text";
+    assert!(failures.contains(why), "{text}");
+}
+
+#[track_caller]
+fn the_pull_request_is_opened(host: &Host, title: &str) {
+    let body = host.artefact().join("text.md");
     let create = [
         "pr",
         "create",
@@ -499,42 +535,47 @@ fn drift_becomes_one_pull_request_that_follows_the_vendor() {
         "--head",
         "drift/update",
         "--title",
-        &title,
+        title,
         "--body-file",
-        "target/drift/text.md",
+        body.to_str().unwrap(),
     ];
     assert_eq!(host.asked(), [create]);
+}
 
-    // Another day, the same drift: nothing to push.
-    host.git(&["commit", "--quiet", "--amend", "-m", "another day"]);
+#[track_caller]
+fn the_pull_request_is_brought_up_to_date(host: &Host, title: &str) {
+    let edit = [
+        "api",
+        "--silent",
+        "--method",
+        "PATCH",
+        "repos/{owner}/{repo}/pulls/7",
+        "--raw-field",
+        &format!("title={title}"),
+        "--field",
+        &format!("body=@{}", host.artefact().join("text.md").display()),
+    ];
+    assert_eq!(host.asked(), [edit]);
+}
+
+#[track_caller]
+fn the_same_drift_pushes_nothing(host: &Host, branch: &str, title: &str) {
     host.publish();
-    assert_eq!(host.remote("drift/update").as_ref(), Some(&branch));
-    let edit = |title: &str| {
-        [
-            "api",
-            "--silent",
-            "--method",
-            "PATCH",
-            "repos/{owner}/{repo}/pulls/7",
-            "--raw-field",
-            &format!("title={title}"),
-            "--field",
-            "body=@target/drift/text.md",
-        ]
-        .map(str::to_owned)
-    };
-    assert_eq!(host.asked(), [edit(&title)]);
+    let new = host.git(&["rev-parse", "drift/update^{tree}"]);
+    assert_eq!(new, host.git(&["rev-parse", &format!("{branch}^{{tree}}")]));
+    assert_eq!(host.remote("drift/update").as_deref(), Some(branch));
+    the_pull_request_is_brought_up_to_date(host, title);
+}
 
-    // More drift: the same pull request.
+#[track_caller]
+fn more_drift_is_the_same_pull_request(host: &Host, branch: &str, title: &str) {
     host.vendor.serves(with_properties(&["battery", "voltage"]));
     host.update(&[("DRIFT_TESTS", "failing-tests"), KEEP_SNAPSHOTS]);
-    assert_eq!(host.asked(), [edit(&title)]);
+    the_pull_request_is_brought_up_to_date(host, title);
     let next = host.remote("drift/update").unwrap();
     assert_ne!(next, branch);
-    assert_eq!(
-        host.git(&["rev-parse", &format!("{next}^")]),
-        host.git(&["rev-parse", "main"])
-    );
+    let parent = host.git(&["rev-parse", &format!("{next}^")]);
+    assert_eq!(parent, host.git(&["rev-parse", "main"]));
     let text = host.text();
     assert!(text.contains("Agent.voltage"), "{text}");
     let (_, failures) = text.split_once("### What still fails").unwrap();
@@ -544,6 +585,148 @@ fn drift_becomes_one_pull_request_that_follows_the_vendor() {
          test fine ... ok\n    test module::broken ... FAILED\n    \
          ::error::this is a test's, not the workflow's\n"
     );
+}
+
+/// A patch that makes a change of the workspace, and of nothing else.
+fn patch_of(host: &Host, change: impl FnOnce(&Path)) -> String {
+    host.check_out();
+    change(Path::new(CLONE));
+    host.git(&[
+        "add",
+        "--all",
+        "--force",
+        "--",
+        ".ci",
+        "Cargo.toml",
+        "spec",
+        "simulator",
+    ]);
+    let mut patch = host.git(&["diff", "--cached", "--binary", "HEAD"]);
+    patch.push('\n');
+    host.git(&["reset", "--quiet", "--hard"]);
+    patch
+}
+
+/// A patch that git would not make: of a new file at any path.
+fn patch_by_hand(path: &str) -> String {
+    format!(
+        "diff --git a/{path} b/{path}\nnew file mode 100755\n--- /dev/null\n+++ b/{path}\n\
+         @@ -0,0 +1 @@\n+touch pwned\n"
+    )
+}
+
+/// Puts an update where `publish` finds it.
+fn uploaded(host: &Host, patch: &str) {
+    let _ = fs::remove_dir_all(host.artefact());
+    fs::create_dir(host.artefact()).unwrap();
+    for (name, text) in [
+        ("title", "feat: a title"),
+        ("message", "feat: a title"),
+        ("text.md", "a text"),
+        ("update.patch", patch),
+    ] {
+        fs::write(host.artefact().join(name), text).unwrap();
+    }
+}
+
+/// Nothing is pushed, and GitHub is not even asked.
+#[track_caller]
+fn is_refused(host: &Host, why: &str) {
+    let publish = host.try_to_publish();
+    let told = format!("{}{}", publish.stdout, publish.stderr);
+    assert_eq!(publish.status, Some(1), "{told}");
+    assert!(
+        publish.commands()[0].contains("The update is refused: "),
+        "{told}"
+    );
+    assert!(publish.stdout.contains(why), "{why}: {told}");
+    assert_eq!(host.remote("drift/update"), None);
+    assert!(!host.path("calls").exists(), "{told}");
+}
+
+#[test]
+fn an_update_may_touch_the_files_of_a_contract_alone() {
+    let host = Host::new();
+    let append = |file: &'static str| {
+        move |root: &Path| {
+            let text = fs::read_to_string(root.join(file)).unwrap_or_default();
+            fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
+            fs::write(root.join(file), text + "\n").unwrap();
+        }
+    };
+    for file in [
+        ".ci/drift/publish",
+        ".ci/drift/paths",
+        "Cargo.toml",
+        "spec/overlay/evil.yaml",
+        "spec/deeper/openapi.json",
+        "simulator/src/lib.rs",
+        "simulator/build.rs",
+    ] {
+        uploaded(&host, &patch_of(&host, append(file)));
+        is_refused(&host, &format!("it touches {file} "));
+    }
+    // And what may be touched is.
+    uploaded(&host, &patch_of(&host, append("spec/openapi.json")));
+    host.publish();
+    let branch = host.remote("drift/update").unwrap();
+    assert_eq!(
+        host.git(&["diff", "--name-only", "main", &branch]),
+        "spec/openapi.json"
+    );
+}
+
+#[test]
+fn an_update_makes_no_link_and_no_program_of_a_file() {
+    let host = Host::new();
+    let link = patch_of(&host, |root| {
+        let file = root.join("spec/openapi.json");
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("/proc/self/environ", file).unwrap();
+    });
+    let program = patch_of(&host, |root| {
+        let file = root.join("spec/openapi.json");
+        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+    });
+    for patch in [link, program] {
+        uploaded(&host, &patch);
+        is_refused(&host, "something else of a file than plain text");
+    }
+}
+
+#[test]
+fn an_update_stays_in_the_work_tree_and_fits_its_base() {
+    let host = Host::new();
+    for path in [".git/hooks/pre-push", "../outside", "/tmp/outside"] {
+        uploaded(&host, &patch_by_hand(path));
+        is_refused(&host, "it does not fit main");
+    }
+    let edit = |old: &'static str, new: &'static str| {
+        move |root: &Path| {
+            let file = root.join("spec/fetched.json");
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(text.contains(old));
+            fs::write(file, text.replace(old, new)).unwrap();
+        }
+    };
+    let other_base = patch_of(&host, edit("taken_over", "taken-over"));
+    let other_base = other_base.replace("taken_over", "was_taken_over");
+    uploaded(&host, &other_base);
+    is_refused(&host, "it does not fit main");
+    assert!(!Path::new(CLONE).join(".git/hooks/pre-push").exists());
+}
+
+#[test]
+fn an_update_is_made_of_files_and_of_nothing_that_leads_elsewhere() {
+    let host = Host::new();
+    for name in ["title", "message", "text.md", "update.patch"] {
+        uploaded(&host, "");
+        let file = host.artefact().join(name);
+        fs::remove_file(&file).unwrap();
+        is_refused(&host, &format!("{name} is not a file in it"));
+        std::os::unix::fs::symlink("/proc/self/environ", &file).unwrap();
+        is_refused(&host, &format!("{name} is not a file in it"));
+    }
 }
 
 #[test]
@@ -562,6 +745,7 @@ fn a_contract_keeps_its_day_and_a_persons_commits_their_branch() {
     let today = title.rsplit(' ').next().unwrap();
 
     // The branch as a run of an earlier day would have left it.
+    host.git(&["checkout", "--quiet", "--force", "drift/update"]);
     for file in [
         "spec/fetched.json",
         "spec/openapi.json",
@@ -800,76 +984,167 @@ fn the_token_is_given_to_an_https_remote_alone_and_never_shown() {
     assert_eq!(asks("http://git.example/a/b", "s3cret"), "");
 }
 
-/// What the scripts rely on, and what must never be in it.
-#[test]
-fn the_workflow_has_least_rights_and_only_runs_the_scripts() {
-    let text = fs::read_to_string(format!("{ROOT}/.github/workflows/drift.yml")).unwrap();
-    let workflow: Value = serde_yaml_ng::from_str(&text).unwrap();
-    assert_eq!(workflow["permissions"], json!({}));
-    assert_eq!(
-        workflow["concurrency"],
-        json!({"group": "drift", "cancel-in-progress": false})
-    );
-    let cron = workflow["on"]["schedule"][0]["cron"].as_str().unwrap();
-    let minute: u32 = cron.split(' ').next().unwrap().parse().unwrap();
-    assert!(minute % 2 == 1 && cron.ends_with(" * * *"), "{cron}");
-    assert!(
-        workflow["on"]
-            .as_object()
-            .unwrap()
-            .contains_key("workflow_dispatch")
-    );
-    assert!(!text.contains("secrets"));
-
-    let jobs = workflow["jobs"].as_object().unwrap();
-    let rights: BTreeMap<&str, &Value> = jobs
-        .iter()
-        .map(|(name, job)| (name.as_str(), &job["permissions"]))
+/// A workflow as YAML says it, and its text.
+fn workflows() -> Vec<(Value, String)> {
+    let folder = format!("{ROOT}/.github/workflows");
+    let texts = files_in(Path::new(&folder)).into_iter();
+    let texts = texts.map(|file| fs::read_to_string(file).unwrap());
+    let workflows: Vec<_> = texts
+        .map(|text| (serde_yaml_ng::from_str(&text).unwrap(), text))
         .collect();
-    assert_eq!(
-        json!(rights),
-        json!({
-            "compare": {"contents": "read"},
-            "reachable": {"contents": "write"},
-            "update": {"contents": "write", "pull-requests": "write"},
-        })
-    );
-    let mut called = BTreeSet::new();
-    for (name, job) in jobs {
-        assert!(job["timeout-minutes"].is_u64(), "{name}");
-        assert_eq!(job["env"], Value::Null, "{name}");
-        for step in job["steps"].as_array().unwrap() {
-            if let Some(action) = step["uses"].as_str() {
-                let (_, version) = action.split_once("@v").unwrap();
-                let numbers: Vec<_> = version.split('.').map(str::parse::<u32>).collect();
-                assert!(
-                    numbers.len() == 3 && numbers.iter().all(Result::is_ok),
-                    "{action}"
-                );
-                assert!(action.starts_with("actions/checkout@"), "{action}");
-                assert_eq!(step["with"]["persist-credentials"], false);
-                let depth = (name == "update").then_some(json!(0)).unwrap_or_default();
-                assert_eq!(step["with"]["fetch-depth"], depth, "{name}");
-                continue;
+    assert!(workflows.len() > 1);
+    workflows
+}
+
+fn jobs(workflow: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    workflow["jobs"].as_object().unwrap().iter()
+}
+
+fn steps(job: &Value) -> impl Iterator<Item = &Value> {
+    job["steps"].as_array().unwrap().iter()
+}
+
+/// The commands of a job, with those of the scripts that it runs, comments left out.
+fn commands(job: &Value) -> String {
+    let mut commands = String::new();
+    for run in steps(job).filter_map(|step| step["run"].as_str()) {
+        commands += &format!("{run}\n");
+        for script in run
+            .split_whitespace()
+            .filter(|word| word.starts_with(".ci/"))
+        {
+            let file = Path::new(ROOT).join(script);
+            let text = fs::read_to_string(&file).unwrap();
+            let lines = text.lines().filter(|line| !line.trim().starts_with('#'));
+            lines.for_each(|line| commands += &format!("{line}\n"));
+        }
+    }
+    commands
+}
+
+/// Whether a job can change anything at GitHub.
+fn is_trusted(job: &Value) -> bool {
+    let permissions = job["permissions"].as_object();
+    let writes = permissions.is_none_or(|rights| rights.values().any(|right| right == "write"));
+    let text = job.to_string();
+    writes
+        || text.contains("GH_TOKEN")
+        || text.contains("github.token")
+        || text.contains("secrets.")
+}
+
+#[test]
+fn no_job_that_holds_a_token_builds_what_the_vendor_wrote() {
+    let (mut trusted, mut building) = (BTreeSet::new(), BTreeSet::new());
+    for (workflow, _) in workflows() {
+        let rights = workflow["permissions"].as_object().unwrap();
+        assert!(rights.values().all(|right| right == "read"), "{rights:?}");
+        assert_eq!(workflow["env"].to_string().matches("token").count(), 0);
+        if workflow["name"] != "drift" {
+            assert!(jobs(&workflow).all(|(_, job)| job["permissions"].is_null()));
+            continue;
+        }
+        for (name, job) in jobs(&workflow) {
+            let commands = commands(job);
+            let builds = ["cargo ", "rustup ", "/absorb"];
+            let builds = builds.iter().any(|word| commands.contains(word));
+            if is_trusted(job) {
+                assert!(!builds, "{name} has a token, and builds: {commands}");
+                trusted.insert(name.clone());
             }
-            let run = step["run"].as_str().unwrap();
-            if run == "rustup toolchain install stable --profile minimal" {
-                continue;
+            if builds {
+                assert_eq!(job["permissions"], json!({"contents": "read"}), "{name}");
+                building.insert(name.clone());
             }
-            let script = run
-                .strip_prefix(".ci/drift/")
-                .unwrap_or_else(|| panic!("{run}"));
-            let file = fs::metadata(format!("{ROOT}/.ci/drift/{script}")).unwrap();
-            assert_eq!(file.permissions().mode() & 0o111, 0o111, "{run}");
-            let token = (step["env"]["GH_TOKEN"] == "${{ github.token }}").then_some(());
-            let wanted = ["reachable", "publish"].contains(&script).then_some(());
-            assert_eq!(token, wanted, "{script}");
-            called.insert(script);
         }
     }
     assert_eq!(
-        called,
-        BTreeSet::from(["absorb", "compare", "publish", "reachable"])
+        trusted.into_iter().collect::<Vec<_>>(),
+        ["publish", "reachable"]
     );
-    assert_eq!(text.matches("github.token").count(), 2);
+    assert_eq!(
+        building.into_iter().collect::<Vec<_>>(),
+        ["compare", "update"]
+    );
+}
+
+#[test]
+fn every_action_is_pinned_by_its_commit() {
+    for (workflow, text) in workflows() {
+        for (name, job) in jobs(&workflow) {
+            for action in steps(job).filter_map(|step| step["uses"].as_str()) {
+                let (_, commit) = action.split_once('@').unwrap();
+                let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+                assert!(
+                    commit.len() == 40 && commit.bytes().all(hex),
+                    "{name}: {action}"
+                );
+                let (_, after) = text.split_once(action).unwrap();
+                assert!(
+                    after.starts_with(" # v"),
+                    "{action} does not say its version"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn no_checkout_keeps_the_token_and_each_is_of_the_base() {
+    for (workflow, _) in workflows() {
+        for (name, job) in jobs(&workflow) {
+            let uses = |step: &&Value| {
+                step["uses"]
+                    .as_str()
+                    .is_some_and(|uses| uses.starts_with("actions/checkout@"))
+            };
+            for checkout in steps(job).filter(uses) {
+                assert_eq!(checkout["with"]["persist-credentials"], false, "{name}");
+                if workflow["name"] == "drift" {
+                    assert_eq!(checkout["with"]["ref"], "${{ env.DRIFT_BASE }}", "{name}");
+                }
+            }
+        }
+    }
+}
+
+/// What came out of the other job must not lie among the scripts of the one that has the token.
+#[test]
+fn an_update_arrives_outside_of_the_work_tree() {
+    let (drift, _) = workflows()
+        .into_iter()
+        .find(|(workflow, _)| workflow["name"] == "drift")
+        .unwrap();
+    let publish: Vec<_> = steps(&drift["jobs"]["publish"]).collect();
+    let uploaded = steps(&drift["jobs"]["update"]).last().unwrap();
+    let [_, downloaded, run] = publish[..] else {
+        panic!("{publish:?}")
+    };
+    assert_eq!(downloaded["with"]["name"], uploaded["with"]["name"]);
+    let folder = &downloaded["with"]["path"];
+    assert!(folder.as_str().unwrap().starts_with("${{ runner.temp }}/"));
+    assert_eq!(run["env"]["DRIFT_UPDATE"], *folder);
+    assert_eq!(uploaded["with"]["path"], "target/drift/update");
+}
+
+#[test]
+fn every_command_of_the_workflow_is_a_script_that_can_be_executed() {
+    let (drift, _) = workflows()
+        .into_iter()
+        .find(|(workflow, _)| workflow["name"] == "drift")
+        .unwrap();
+    let mut called = BTreeSet::new();
+    for (_, job) in jobs(&drift) {
+        for run in steps(job).filter_map(|step| step["run"].as_str()) {
+            if let Some(script) = run.strip_prefix(".ci/drift/") {
+                let file = fs::metadata(format!("{ROOT}/{run}")).unwrap();
+                assert_eq!(file.permissions().mode() & 0o111, 0o111, "{run}");
+                called.insert(script.to_owned());
+            } else {
+                assert_eq!(run, "rustup toolchain install stable --profile minimal");
+            }
+        }
+    }
+    let all = ["absorb", "compare", "publish", "reachable"];
+    assert_eq!(called.into_iter().collect::<Vec<_>>(), all);
 }
