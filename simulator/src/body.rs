@@ -66,7 +66,7 @@ impl hyper::body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            // Not told before it comes.
+            // A client does not know before all of it has come.
             Self::Trickle { .. } => SizeHint::default(),
         }
     }

@@ -1,8 +1,8 @@
-//! What is not the API: the documents, and the control endpoint.
+//! What is not part of the API: the documents, and the control endpoint.
 //!
 //! | request | does |
 //! |---|---|
-//! | `GET /_simulator` | tells arrivals, refusals, writes, and what each operation answered |
+//! | `GET /_simulator` | counts arrivals, refusals and writes, and what each operation answered |
 //! | `GET /_simulator/writes` | the writes that arrived, in order |
 //! | `GET /_simulator/faults` | the faults that may still happen |
 //! | `POST /_simulator/faults` | adds a fault, in JSON |
@@ -11,7 +11,7 @@
 //! | `POST /_simulator/rows/{list}` | puts a new row, in JSON |
 //! | `PUT /_simulator/rows/{list}/{id}` | puts a row with an id, new or in place of another |
 //! | `PATCH /_simulator/rows/{list}/{id}` | changes some fields of a row |
-//! | `GET /_simulator/rows/{list}/{id}` | tells a row |
+//! | `GET /_simulator/rows/{list}/{id}` | a row |
 //! | `DELETE /_simulator/rows/{list}/{id}` | removes a row |
 //! | `GET /swagger_doc.json`, `GET /v1/webhooks_doc.json` | the vendor's contract |
 //! | `GET /openapi.json` | what it was made into |

@@ -56,7 +56,7 @@ pub(crate) fn now() -> Value {
     written(Timestamp::now())
 }
 
-/// The moment that a field tells.
+/// The moment in a field.
 pub(crate) fn read(value: &Value) -> Option<Timestamp> {
     value.as_str()?.parse().ok()
 }

@@ -150,8 +150,8 @@ impl Document {
         self.value["components"]["schemas"][component]["properties"].as_object()
     }
 
-    /// The component of one row of a list when it is asked for alone, which may have more
-    /// than the list tells.
+    /// The component of one row of a list when it is asked for alone. It may have fields that
+    /// the list leaves out.
     pub(crate) fn whole(&self, list: &str) -> Option<&str> {
         let mut alone = self.operations.iter().filter(|operation| {
             operation.method == Method::GET

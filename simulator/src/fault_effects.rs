@@ -165,12 +165,12 @@ fn malform(page: &mut Value, items: &str) -> bool {
 fn paginate(page: &mut Value, fault: &FaultKind) -> bool {
     let pagination = &page["pagination"];
     let token = pagination["next_page_token"].as_str().unwrap_or_default();
-    let told = match fault {
+    let stated = match fault {
         FaultKind::EndlessToken => json!({"next_page_token": token::ENDLESS}),
         FaultKind::ForeignNextPageUrl => {
-            let mut told = pagination.clone();
-            told["next_page_url"] = json!("https://elsewhere.example/v1/agents");
-            told
+            let mut stated = pagination.clone();
+            stated["next_page_url"] = json!("https://elsewhere.example/v1/agents");
+            stated
         }
         FaultKind::OddLastPage(how) if token.is_empty() => match how {
             LastPage::NoToken => json!({}),
@@ -185,7 +185,7 @@ fn paginate(page: &mut Value, fault: &FaultKind) -> bool {
         },
         _ => return false,
     };
-    page["pagination"] = told;
+    page["pagination"] = stated;
     true
 }
 

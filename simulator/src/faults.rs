@@ -14,7 +14,7 @@ use crate::document;
 /// Something that goes wrong, how often, and where.
 ///
 /// Without a number or a rate it goes wrong once; without an operation, wherever it can.
-/// It waits for an answer that it can spoil: a malformed item for a page with items, say.
+/// It waits for an answer that it can spoil: a malformed item, say, for a page with items.
 ///
 /// ```
 /// use huntress_simulator::{Fault, FaultKind};
@@ -79,11 +79,11 @@ pub enum FaultKind {
     GzipBomb(usize),
     /// Fields and enum values that no document has, and fields gone that it has.
     Drift,
-    /// The last page of a list, told in this one of the ways that the API has.
+    /// The last page of a list, marked in one of the ways in which the API marks it.
     OddLastPage(LastPage),
 }
 
-/// How a page tells that it is the last one.
+/// How a page says that it is the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LastPage {
@@ -159,7 +159,7 @@ impl Fault {
                 return Err(format!("a gzip bomb of {size} bytes; at most 2^30"));
             }
             FaultKind::Redirect(url) if url.is_empty() || HeaderValue::from_str(url).is_err() => {
-                return Err(format!("{url:?} is no URL to redirect to"));
+                return Err(format!("{url:?} is not a URL to redirect to"));
             }
             _ => {}
         }
@@ -368,7 +368,7 @@ mod tests {
             (r#"{"kind":{"status":5}}"#, "status 5 is not"),
             (r#"{"kind":{"status":50000}}"#, "status 50000 is not"),
             (r#"{"kind":{"html_page":1}}"#, "status 1 is not"),
-            (r#"{"kind":{"redirect":"a\nb"}}"#, r#""a\nb" is no URL"#),
+            (r#"{"kind":{"redirect":"a\nb"}}"#, r#""a\nb" is not a URL"#),
             (r#"{"kind":{"latency":{"least":2,"most":1}}}"#, "at least 2"),
             (
                 r#"{"kind":"drift","frequency":{"rate":7}}"#,

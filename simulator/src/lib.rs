@@ -76,7 +76,7 @@ impl Simulator {
         Self::builder().start().await
     }
 
-    /// Starts to configure one.
+    /// Configures one that is to be started.
     pub fn builder() -> SimulatorBuilder {
         SimulatorBuilder {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -152,8 +152,8 @@ impl Simulator {
     /// Puts a row into a list: a new one, or one in place of that with the same `id`. Only
     /// what matters need be given; the rest is made up so that it agrees with that, and what
     /// the row points to gives it names and places: an incident on an agent is in the agent's
-    /// organization. Lists, filters, orders, counts and single reads see it at once, and
-    /// [`Self::writes`] does not tell it.
+    /// organization. Lists, filters, orders, counts and single reads see it at once. It is not
+    /// among the [`Self::writes`].
     ///
     /// The list is named as the API does, without `/v1/`: `agents`,
     /// `incident_reports/7/remediations`, and `accounts/2/agents` for another account than
@@ -179,8 +179,8 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// When there is no such list, account or parent, a field is none that the row has, a
-    /// value is not what the document says, or one would not be kept: what is counted, such
+    /// When there is no such list, account or parent; when the row has no such field; when a
+    /// value is not what the document says; or when it could not be kept: what is counted, such
     /// as the agents of an organization, follows from the rows that are counted.
     pub fn put(&self, list: &str, row: Value) -> Result<Value, RowError> {
         self.state
@@ -314,13 +314,14 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Whether answers tell the quota and what remains of it; by default they do not.
+    /// Whether the headers of an answer have the quota and what remains of it; by default they
+    /// do not.
     pub fn quota_headers(mut self, headers: bool) -> Self {
         self.options.quota_headers = headers;
         self
     }
 
-    /// Whether the account has SIEM queries; it has by default.
+    /// Whether the account has SIEM queries; by default it has.
     pub fn siem(mut self, available: bool) -> Self {
         self.options.siem = available;
         self
@@ -376,86 +377,5 @@ impl SimulatorBuilder {
 impl Drop for Simulator {
     fn drop(&mut self) {
         self.server.abort();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The text before a declaration: its documentation, and that of what stands above it.
-    fn text_before<'t>(text: &'t str, declaration: &str) -> &'t str {
-        let (before, _) = text.split_once(declaration).expect(declaration);
-        before
-    }
-
-    #[test]
-    fn the_defaults_that_are_stated_are_those_of_the_code() {
-        let Options {
-            seed,
-            sizes,
-            reaction,
-            limit,
-            ..
-        } = Options::default();
-        let limit = limit.unwrap();
-        let (library, program) = (include_str!("lib.rs"), include_str!("main.rs"));
-        for (option, default) in [
-            ("seed", seed as usize),
-            ("organizations", sizes.organizations),
-            ("agents", sizes.agents),
-            ("identities", sizes.identities),
-            ("incident_reports", sizes.incident_reports),
-            ("signals", sizes.signals),
-            ("accounts", sizes.accounts),
-            ("others", sizes.others),
-        ] {
-            let docs = text_before(library, &format!("pub fn {option}(mut self"));
-            let stated = docs.rsplit("; ").next().unwrap();
-            assert!(
-                stated.starts_with(&format!("{default} by default")),
-                "{option}: {stated}"
-            );
-            let help = text_before(program, &format!("    {option}: Option<"));
-            let stated = help.rsplit("[default: ").next().unwrap();
-            assert!(
-                stated.starts_with(&format!("{default}]")),
-                "{option}: {stated}"
-            );
-        }
-        let (requests, window) = (limit.requests, limit.window.as_secs());
-        for (text, stated) in [
-            (
-                library,
-                format!("; {requests} in {window} seconds by default"),
-            ),
-            (
-                library,
-                format!("; {} seconds by default", reaction.as_secs()),
-            ),
-            (program, format!("in a window [default: {requests}]")),
-            (
-                program,
-                format!(
-                    "[default: {}]\n    #[arg(long, value_name = \"MILLISECONDS\")]\n    window",
-                    window * 1_000
-                ),
-            ),
-            (
-                program,
-                format!("from_millis(self.window.unwrap_or({window}_000))"),
-            ),
-            (program, format!("self.quota.unwrap_or({requests})")),
-            (
-                program,
-                format!("in milliseconds [default: {}]", reaction.as_millis()),
-            ),
-            (
-                include_str!("../README.md"),
-                format!("{requests} in {window} seconds (`--quota`"),
-            ),
-        ] {
-            assert!(text.contains(&stated), "nowhere: {stated}");
-        }
     }
 }

@@ -64,7 +64,7 @@ pub(crate) fn row(world: &World, list: &str, parents: &[i64], id: i64) -> Option
         Some(changed) => changed.clone(),
         None => made::row(world, list, parents, world.unchanged(list, parents, id)?),
     };
-    Some(joined(world, list, row))
+    Some(refreshed(world, list, row))
 }
 
 /// All rows of a list, the oldest first.
@@ -169,7 +169,7 @@ fn made_row(
 fn listed(world: &World, list: &str, row: Row) -> Row {
     // An agent, of which nothing follows from other rows.
     let Row::Value(row) = row else { return row };
-    let mut row = joined(world, list, row);
+    let mut row = refreshed(world, list, row);
     if let (Some(more), Some(fields)) = (world.document.more.get(list), row.as_object_mut()) {
         fields.retain(|field, _| !more.contains(field));
     }
@@ -200,7 +200,7 @@ fn order(world: &World, list: &str, parents: &[i64], field: &str, size: usize) -
 }
 
 /// A row with what follows from other rows as they are now.
-fn joined(world: &World, list: &str, mut row: Value) -> Value {
+fn refreshed(world: &World, list: &str, mut row: Value) -> Value {
     match list {
         ORGANIZATIONS => counts::tell(world, &mut row),
         INCIDENTS => {

@@ -30,13 +30,12 @@ use serde_json::{Deserializer, Value};
 ///
 /// These need no key:
 ///
-///   GET /_simulator                        what has arrived, and what was answered
-///   GET /_simulator/writes                 the writes that have arrived
-///   POST, GET, DELETE /_simulator/faults   lets something go wrong; tells what still may;
-///                                          takes it all back
-///   POST /_simulator/rows/agents           puts a row
+///   GET /_simulator                           what has arrived, and what was answered
+///   GET /_simulator/writes                    the writes that have arrived
+///   POST, GET, DELETE /_simulator/faults      adds, lists and removes faults
+///   POST /_simulator/rows/agents              puts a row
 ///   PATCH, DELETE /_simulator/rows/agents/7   changes and removes it
-///   DELETE /_simulator/state               makes everything as it was at the start
+///   DELETE /_simulator/state                  makes everything as it was at the start
 ///   GET /swagger_doc.json, /v1/webhooks_doc.json, /openapi.json   the documents
 #[derive(Parser)]
 #[command(version, verbatim_doc_comment)]
@@ -64,7 +63,7 @@ struct Arguments {
     /// The body of a 429, instead of a JSON error
     #[arg(long, value_name = "TEXT")]
     quota_body: Option<String>,
-    /// Tell the quota and what remains of it in every answer
+    /// Put the quota and what remains of it into the headers of every answer
     #[arg(long)]
     quota_headers: bool,
     /// Answer SIEM queries with 404, as an account without the feature

@@ -57,7 +57,10 @@ impl Options {
             if i64::try_from(size).is_ok_and(|size| size < IDS) {
                 continue;
             }
-            return Err(format!("{size} {name} are too many, {} may be", IDS - 1));
+            return Err(format!(
+                "{size} {name} are too many; at most {} are possible",
+                IDS - 1
+            ));
         }
         if sizes.accounts == 0 {
             return Err("there must be an account".to_owned());
@@ -75,11 +78,91 @@ impl Options {
 /// Whether and how a 429 says when to come again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// It does not, as the API.
+    /// Not at all, like the API.
     #[default]
     None,
     /// In seconds.
     Seconds,
     /// As an HTTP date.
     Date,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIBRARY: &str = include_str!("lib.rs");
+    const PROGRAM: &str = include_str!("main.rs");
+    const README: &str = include_str!("../README.md");
+
+    /// What is stated last before a declaration: its own documentation ends there.
+    fn stated<'t>(text: &'t str, declaration: &str, introduction: &str) -> &'t str {
+        let (before, _) = text.split_once(declaration).expect(declaration);
+        before.rsplit(introduction).next().unwrap_or_default()
+    }
+
+    #[test]
+    fn the_numbers_that_are_stated_as_defaults_are_those_of_the_code() {
+        let Options { seed, sizes, .. } = Options::default();
+        for (option, default) in [
+            ("seed", seed as usize),
+            ("organizations", sizes.organizations),
+            ("agents", sizes.agents),
+            ("identities", sizes.identities),
+            ("incident_reports", sizes.incident_reports),
+            ("signals", sizes.signals),
+            ("accounts", sizes.accounts),
+            ("others", sizes.others),
+        ] {
+            let docs = stated(LIBRARY, &format!("pub fn {option}(mut self"), "; ");
+            let default_of_docs = format!("{default} by default");
+            assert!(docs.starts_with(&default_of_docs), "{option}: {docs}");
+            let help = stated(PROGRAM, &format!("    {option}: Option<"), "[default: ");
+            assert!(help.starts_with(&format!("{default}]")), "{option}: {help}");
+        }
+    }
+
+    #[test]
+    fn the_quota_and_the_times_that_are_stated_are_those_of_the_code() {
+        let Options {
+            limit,
+            reaction,
+            sizes,
+            ..
+        } = Options::default();
+        let Limit { requests, window } = limit.unwrap();
+        let (window, milliseconds) = (window.as_secs(), window.as_millis());
+        let reaction = reaction.as_secs();
+        let words = ["no", "one", "two", "three", "four"];
+        let (accounts, pause) = (words[sizes.accounts], words[reaction as usize]);
+        for (text, stated) in [
+            (
+                LIBRARY,
+                format!("; {requests} in {window} seconds by default"),
+            ),
+            (
+                README,
+                format!(", {requests} in {window} seconds (`--quota`, `--window`)"),
+            ),
+            (
+                PROGRAM,
+                format!("allowed in a window [default: {requests}]"),
+            ),
+            (README, format!("a reseller with {accounts} accounts")),
+            (README, format!("takes {pause} seconds to get there")),
+            (PROGRAM, format!("self.quota.unwrap_or({requests})")),
+            (
+                PROGRAM,
+                format!("of the quota, in milliseconds [default: {milliseconds}]"),
+            ),
+            (PROGRAM, format!("self.window.unwrap_or({window}_000)")),
+            (LIBRARY, format!("; {reaction} seconds by default")),
+            (
+                PROGRAM,
+                format!("or released, in milliseconds [default: {reaction}000]"),
+            ),
+        ] {
+            assert!(text.contains(&stated), "not stated: {stated}");
+        }
+    }
 }

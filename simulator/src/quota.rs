@@ -33,7 +33,7 @@ pub struct Arrivals {
 /// The quota of each account.
 #[derive(Debug)]
 pub(crate) struct Quota {
-    /// Where there is one.
+    /// None where any number of requests may be made.
     limit: Option<Limit>,
     logs: Mutex<BTreeMap<i64, VecDeque<Instant>>>,
     arrivals: Mutex<Arrivals>,

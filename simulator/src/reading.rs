@@ -98,7 +98,7 @@ impl Page {
             sort_field,
             descending,
             after,
-            // One more tells whether there is another page.
+            // One more row shows whether there is another page.
             limit: limit + 1,
         };
         let filters = Filters::read(world, operation, query);

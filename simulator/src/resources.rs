@@ -1,4 +1,4 @@
-//! Resources on their own, which tell more than their lists do.
+//! Resources on their own, which may have fields that their lists leave out.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ pub(crate) fn get(world: &World, operation: &Operation, ids: &[i64]) -> Option<V
     Some(whole(world, component, &row))
 }
 
-/// A row as a component that may have more than its list tells.
+/// A row as a component that may have fields that its list leaves out.
 pub(crate) fn whole(world: &World, component: &str, row: &Value) -> Value {
     let id = row["id"].as_i64().unwrap_or_default();
     let mut whole = made::object(world, component, id);

@@ -96,9 +96,9 @@ pub(crate) struct List<'d> {
     path: String,
     /// The ids in that path.
     parents: Vec<i64>,
-    /// What the list tells of a row.
+    /// The component of a row in the list.
     component: &'d str,
-    /// What a row tells when it is asked for alone.
+    /// The component of a row that is asked for alone.
     whole: &'d str,
 }
 
@@ -142,7 +142,7 @@ impl<'d> List<'d> {
             .properties(component)
             .is_some_and(|properties| properties.contains_key("id"));
         if !has_id {
-            let why = format!("what is in {kind} has no id, and stays as it is");
+            let why = format!("the rows of {kind} have no ids, so they stay as they are");
             return Err(RowError::new(why));
         }
         Ok(Self {
@@ -176,7 +176,7 @@ impl<'d> List<'d> {
         let mut given = self.checked(given)?;
         let own = given.get("id").and_then(Value::as_i64);
         if id.is_some() && own.is_some_and(|own| id != Some(own)) {
-            return Err(RowError::new("id: is not that of the path"));
+            return Err(RowError::new("id: is not the one in the path"));
         }
         if world.size(&self.path, &self.parents).is_none() {
             return Err(RowError::not_found(
@@ -257,7 +257,7 @@ impl<'d> List<'d> {
                 let known = whole.or(listed).into_iter().flat_map(Map::keys);
                 let known: Vec<_> = known.map(String::as_str).collect();
                 let known = known.join(", ");
-                wrong.push((field.clone(), format!("is none of its fields {known}")));
+                wrong.push((field.clone(), format!("is not one of its fields {known}")));
             }
         }
         if wrong.is_empty() {
@@ -346,7 +346,7 @@ impl<'d> List<'d> {
     }
 }
 
-/// Adds what a row tells of itself to a reference that has its id alone.
+/// Completes a reference that has only the id of a row.
 fn name(world: &World, list: &str, known: &mut Value) {
     let row = known["id"]
         .as_i64()

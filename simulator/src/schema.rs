@@ -74,28 +74,7 @@ pub(crate) fn check(
     if let Err(why) = among(schema, "x-huntress-values", value) {
         return wrong.push((field.to_owned(), why));
     }
-    let fits = |schema: &&Value| {
-        let mut wrong = Wrong::new();
-        check(document, schema, value, field, &mut wrong);
-        wrong.is_empty()
-    };
-    if let Some(reference) = schema["$ref"].as_str() {
-        check(document, referred(document, reference), value, field, wrong);
-    }
-    for all in schema["allOf"].as_array().into_iter().flatten() {
-        check(document, all, value, field, wrong);
-    }
-    if let Some(any) = schema["anyOf"].as_array()
-        && !any.iter().any(|schema| fits(&schema))
-    {
-        wrong.push((field.to_owned(), "is none of what it may be".to_owned()));
-    }
-    if let Some(one) = schema["oneOf"].as_array()
-        && one.iter().filter(fits).count() != 1
-    {
-        let why = "is not exactly one of what it may be";
-        wrong.push((field.to_owned(), why.to_owned()));
-    }
+    check_others(document, schema, value, field, wrong);
     if let Err(why) = kind(schema, value).and_then(|()| among(schema, "enum", value)) {
         return wrong.push((field.to_owned(), why));
     }
@@ -121,6 +100,32 @@ pub(crate) fn check(
                 wrong.push((field.to_owned(), why));
             }
         }
+    }
+}
+
+/// Adds what is wrong by the other schemas that this one names.
+fn check_others(document: &Value, schema: &Value, value: &Value, field: &str, wrong: &mut Wrong) {
+    let fits = |schema: &&Value| {
+        let mut wrong = Wrong::new();
+        check(document, schema, value, field, &mut wrong);
+        wrong.is_empty()
+    };
+    if let Some(reference) = schema["$ref"].as_str() {
+        check(document, referred(document, reference), value, field, wrong);
+    }
+    for all in schema["allOf"].as_array().into_iter().flatten() {
+        check(document, all, value, field, wrong);
+    }
+    if let Some(any) = schema["anyOf"].as_array()
+        && !any.iter().any(|schema| fits(&schema))
+    {
+        wrong.push((field.to_owned(), "is none of what it may be".to_owned()));
+    }
+    if let Some(one) = schema["oneOf"].as_array()
+        && one.iter().filter(fits).count() != 1
+    {
+        let why = "is not exactly one of what it may be";
+        wrong.push((field.to_owned(), why.to_owned()));
     }
 }
 

@@ -41,7 +41,7 @@ const COLUMNS: [&str; 7] = [
     "message",
 ];
 
-/// What is asked for: what to do, and which columns to tell in the end.
+/// What is asked for: what to do, and which columns to return in the end.
 struct Plan {
     commands: Vec<Command>,
     columns: Vec<String>,
@@ -226,7 +226,7 @@ fn sorted(world: &World, lines: Lines, by: &[(String, bool)]) -> Result<Vec<i64>
     };
     let mut sortable: Vec<_> = lines.take(SORTABLE + 1).map(keys).collect();
     if sortable.len() > SORTABLE {
-        let why = format!("more than {SORTABLE} rows to sort are too much for the simulator");
+        let why = format!("more than {SORTABLE} rows are too many to sort for the simulator");
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, why);
     }
     sortable.sort_by(|(one, _), (other, _)| {

@@ -66,56 +66,14 @@ async fn a_row_of_every_list_is_put_read_changed_and_removed() {
     let lists = lists(incident);
     assert!(lists.len() > 15, "{lists:?}");
     for (list, alone) in lists {
-        let path = format!("/v1/{list}");
-        let before = ids(&rows(&simulator, &path).await);
-        let new = simulator.put(&list, json!({})).unwrap();
-        assert_eq!(id(&new), before.iter().max().unwrap() + 1, "{list}");
-        let chosen = simulator.put(&list, json!({"id": 77_777})).unwrap();
-        assert_eq!(id(&chosen), 77_777, "{list}");
-        let mut expected = [before.clone(), vec![id(&new), 77_777]].concat();
-        expected.sort_unstable_by(|one, other| other.cmp(one));
-        let listed = rows(&simulator, &path).await;
-        assert_eq!(ids(&listed), expected, "{list}");
-        for row in [&new, &chosen] {
-            let found = listed
-                .iter()
-                .find(|other| other["id"] == row["id"])
-                .unwrap();
-            assert_eq!(found, row, "{list}");
-            if alone {
-                let one = only(&simulator, &format!("{path}/{}", row["id"])).await;
-                for (key, value) in row.as_object().unwrap() {
-                    assert_eq!(one[key], *value, "{list} {key}");
-                }
-            }
+        let before = ids(&rows(&simulator, &format!("/v1/{list}")).await);
+        let put = puts_two(&simulator, &list, alone, &before).await;
+        changes_one(&simulator, &list, &put, before[0]).await;
+        for row in [id(&put), 77_777, before[0]] {
+            removes_one(&simulator, &list, alone, row).await;
         }
-        // Whatever text, number or reference a row has, but for what is enumerated.
-        let seeded = before[0];
-        let fields = new.as_object().unwrap();
-        let change = fields.iter().find_map(|(key, value)| {
-            let changed = [json!("changed"), json!(4_711), json!({"id": 4_711})];
-            let changed = changed
-                .into_iter()
-                .filter(|_| key != "id" && value.is_null().eq(&false));
-            let mut tried =
-                changed.map(|value| simulator.change(&list, seeded, json!({key: value})));
-            Some((key, tried.find_map(Result::ok)?))
-        });
-        let (key, changed) = change.unwrap_or_else(|| panic!("{list} has nothing to change"));
-        let listed = rows(&simulator, &path).await;
-        let found = listed.iter().find(|row| id(row) == seeded).unwrap();
-        assert_eq!((found, &found[key]), (&changed, &changed[key]), "{list}");
-        for row in [id(&new), 77_777, seeded] {
-            simulator.remove(&list, row).unwrap();
-            if alone {
-                assert_eq!(
-                    get(&simulator, &format!("{path}/{row}")).await.status(),
-                    404
-                );
-            }
-            assert!(simulator.remove(&list, row).unwrap_err().is_not_found());
-        }
-        assert_eq!(ids(&rows(&simulator, &path).await), before[1..], "{list}");
+        let left = ids(&rows(&simulator, &format!("/v1/{list}")).await);
+        assert_eq!(left, before[1..], "{list}");
         if list == "accounts" {
             simulator.reset();
         }
@@ -123,22 +81,79 @@ async fn a_row_of_every_list_is_put_read_changed_and_removed() {
     assert!(simulator.writes().is_empty());
 }
 
-#[tokio::test]
-async fn this_incident_is_critical_and_on_that_host() {
-    let simulator = start().await;
+/// Puts a row with the next id, which is returned, and one with an id that is chosen.
+async fn puts_two(simulator: &Simulator, list: &str, alone: bool, before: &[i64]) -> Value {
+    let path = format!("/v1/{list}");
+    let new = simulator.put(list, json!({})).unwrap();
+    assert_eq!(id(&new), before.iter().max().unwrap() + 1, "{list}");
+    let chosen = simulator.put(list, json!({"id": 77_777})).unwrap();
+    assert_eq!(id(&chosen), 77_777, "{list}");
+    let mut expected = [before, &[id(&new), 77_777]].concat();
+    expected.sort_unstable_by(|one, other| other.cmp(one));
+    let listed = rows(simulator, &path).await;
+    assert_eq!(ids(&listed), expected, "{list}");
+    for row in [&new, &chosen] {
+        let found = listed.iter().find(|other| id(other) == id(row)).unwrap();
+        assert_eq!(found, row, "{list}");
+        if alone {
+            let one = only(simulator, &format!("{path}/{}", row["id"])).await;
+            for (key, value) in row.as_object().unwrap() {
+                assert_eq!(one[key], *value, "{list} {key}");
+            }
+        }
+    }
+    new
+}
+
+/// Changes a field that rows like this one have.
+async fn changes_one(simulator: &Simulator, list: &str, like: &Value, row: i64) {
+    // Whatever text, number or reference a row has, but for what is enumerated.
+    let fields = like.as_object().unwrap();
+    let change = fields.iter().find_map(|(key, value)| {
+        let values = [json!("changed"), json!(4_711), json!({"id": 4_711})];
+        let values = values
+            .into_iter()
+            .filter(|_| key != "id" && !value.is_null());
+        let mut tried = values.map(|value| simulator.change(list, row, json!({key: value})));
+        Some((key, tried.find_map(Result::ok)?))
+    });
+    let (key, changed) = change.unwrap_or_else(|| panic!("{list} has nothing to change"));
+    let listed = rows(simulator, &format!("/v1/{list}")).await;
+    let found = listed.iter().find(|other| id(other) == row).unwrap();
+    assert_eq!((found, &found[key]), (&changed, &changed[key]), "{list}");
+}
+
+async fn removes_one(simulator: &Simulator, list: &str, alone: bool, row: i64) {
+    simulator.remove(list, row).unwrap();
+    if alone {
+        let gone = get(simulator, &format!("/v1/{list}/{row}")).await;
+        assert_eq!(gone.status(), 404, "{list}");
+    }
+    assert!(simulator.remove(list, row).unwrap_err().is_not_found());
+}
+
+/// An open incident on a host in an organization of its own: organization, agent, incident.
+fn put_incident(simulator: &Simulator) -> (Value, Value, Value) {
     let organization = simulator
         .put("organizations", json!({"name": "Acme"}))
         .unwrap();
-    let agent =
-        json!({"hostname": "DC-01", "platform": "linux", "organization_id": organization["id"]});
+    let agent = json!({
+        "hostname": "DC-01", "platform": "linux", "organization_id": organization["id"],
+    });
     let agent = simulator.put("agents", agent).unwrap();
-    assert!(
-        agent["os"] == "Ubuntu 24.04" || agent["os"] == "Debian 12",
-        "{agent}"
-    );
-    let incident = json!({"agent_id": agent["id"], "severity": "critical", "status": "sent",
-        "indicator_types": ["ransomware_canaries"]});
+    let incident = json!({
+        "agent_id": agent["id"], "severity": "critical", "status": "sent",
+        "indicator_types": ["ransomware_canaries"],
+    });
     let incident = simulator.put("incident_reports", incident).unwrap();
+    (organization, agent, incident)
+}
+
+#[tokio::test]
+async fn what_is_put_decides_about_the_rest_of_a_row() {
+    let (organization, agent, incident) = put_incident(&start().await);
+    let systems = [json!("Ubuntu 24.04"), json!("Debian 12")];
+    assert!(systems.contains(&agent["os"]), "{agent}");
     for (field, expected) in [
         ("organization_id", &organization["id"]),
         ("platform", &json!("linux")),
@@ -151,20 +166,22 @@ async fn this_incident_is_critical_and_on_that_host() {
     ] {
         assert_eq!(incident[field], *expected, "{field}");
     }
+}
+
+#[tokio::test]
+async fn what_is_put_is_filtered_sorted_and_counted() {
+    let simulator = start().await;
+    let (organization, _, incident) = put_incident(&simulator);
+    let filters = "severity=critical&status=sent&platform=linux";
     let list = format!(
-        "/v1/incident_reports?severity=critical&status=sent&platform=linux&organization_id={}",
+        "/v1/incident_reports?{filters}&organization_id={}",
         organization["id"]
     );
-    assert_eq!(
-        rows(&simulator, &list).await,
-        std::slice::from_ref(&incident)
-    );
-    let newest = get(
-        &simulator,
-        "/v1/incident_reports?sort_field=updated_at&limit=1",
-    )
-    .await;
-    assert_eq!(newest.json()["incident_reports"][0], incident);
+    let found = rows(&simulator, &list).await;
+    assert_eq!(found, std::slice::from_ref(&incident));
+    let newest = "/v1/incident_reports?sort_field=updated_at&limit=1";
+    let newest = get(&simulator, newest).await.json();
+    assert_eq!(newest["incident_reports"][0], incident);
     let path = format!("/v1/organizations/{}", organization["id"]);
     let counted = only(&simulator, &path).await;
     for (field, count) in [
@@ -175,27 +192,31 @@ async fn this_incident_is_critical_and_on_that_host() {
     ] {
         assert_eq!(counted[field], count, "{field}");
     }
+}
+
+#[tokio::test]
+async fn what_is_put_is_written_to_like_any_other_row() {
+    let simulator = start().await;
+    let (_, agent, incident) = put_incident(&simulator);
     let path = format!("/v1/incident_reports/{}", incident["id"]);
     let remediations = rows(&simulator, &format!("{path}/remediations")).await;
     let waits = |row: &Value| row["status"] == "unapproved";
     assert!(!remediations.is_empty() && remediations.iter().all(waits));
-    // It is an incident like any other.
-    assert_eq!(
-        post(&simulator, &format!("{path}/resolution"), "")
-            .await
-            .status(),
-        409
-    );
+    let resolution = format!("{path}/resolution");
     let approval = format!("{path}/remediations/bulk_approval");
-    assert_eq!(post(&simulator, &approval, "").await.status(), 201);
-    assert_eq!(
-        post(&simulator, &format!("{path}/resolution"), "")
-            .await
-            .status(),
-        201
-    );
     let isolation = format!("/v1/agents/{}/isolation", agent["id"]);
-    assert_eq!(post(&simulator, &isolation, "{}").await.status(), 201);
+    for (path, body, status) in [
+        (&resolution, "", 409),
+        (&approval, "", 201),
+        (&resolution, "", 201),
+        (&isolation, "{}", 201),
+    ] {
+        assert_eq!(
+            post(&simulator, path, body).await.status(),
+            status,
+            "{path}"
+        );
+    }
     assert_eq!(simulator.writes().len(), 4);
 }
 
@@ -461,12 +482,12 @@ async fn a_row_that_could_not_be_is_refused_with_the_reason() {
         ("", json!({}), "there is no list"),
         ("agents/7", json!({}), "there is no list"),
         ("accounts/x/agents", json!({}), "there is no list"),
-        ("known_vpns", json!({}), "has no id"),
+        ("known_vpns", json!({}), "have no ids"),
         ("agents", json!([]), "a row is an object"),
         (
             "agents",
             json!({"host": "x"}),
-            "host: is none of its fields account_id, arch,",
+            "host: is not one of its fields account_id, arch,",
         ),
         (
             "agents",

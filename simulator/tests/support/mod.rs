@@ -140,8 +140,9 @@ impl Api {
         self.send(&format!("PATCH {path}"), body).await
     }
 
+    /// The status of a request without a body.
     pub async fn status(&self, line: &str) -> u16 {
-        self.send(line, Value::Null).await.0
+        request(&self.simulator, line, "").await.status()
     }
 
     pub async fn get(&self, path: &str) -> Value {
