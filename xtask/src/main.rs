@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::drift::{report::Format, rules::Level};
+use xtask::drift::report::Format;
+use xtask::drift::rules::{self, Level};
 use xtask::{drift, fetch, fetched, generate, source::Source};
 
 /// Maintenance verbs of the huntress workspace.
@@ -39,7 +40,8 @@ enum Verb {
         #[arg(long, value_name = "SECONDS", default_value_t = 60)]
         timeout: u64,
     },
-    /// Makes spec/openapi.json out of the contract and the overlays.
+    /// Makes spec/openapi.json out of the contract and the overlays, and the table of drift's
+    /// rules in xtask/README.md.
     Generate {
         /// Write nothing; show a diff and fail when the committed file is stale
         /// or something still wants a name or a sentence.
@@ -97,7 +99,8 @@ fn main() -> ExitCode {
             date.unwrap_or_else(fetched::today),
             seconds(timeout),
         ),
-        Verb::Generate { check } => generate::run(&arguments.spec, check),
+        Verb::Generate { check } => generate::run(&arguments.spec, check)
+            .and_then(|()| rules::document(&arguments.spec, check)),
         Verb::Drift {
             from,
             webhooks_from,

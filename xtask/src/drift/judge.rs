@@ -319,7 +319,7 @@ impl Judge<'_> {
             text.push_str(" (and for a managed account)");
         }
         let action = match *sdk {
-            Sdk::Known(Level::None) if rule.absorbable => {
+            Sdk::Known(Level::None) if rule.may_be_absorbed => {
                 "Nothing; the crate's surface stays as it is."
             }
             Sdk::Known(Level::Breaking)

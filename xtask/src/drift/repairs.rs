@@ -239,7 +239,7 @@ impl Places {
     /// where the change says so itself.
     fn went_with(&self, finding: &Finding, gone: bool) -> bool {
         let draft = &finding.draft;
-        if gone && !(draft.rule.is_gone() && draft.base.is_some()) {
+        if gone && !(draft.rule.is_gone && draft.base.is_some()) {
             return false;
         }
         let inside = |place: &str, at: &str| {

@@ -1,7 +1,6 @@
 //! `cargo xtask generate`: contract and overlays to `spec/openapi.json`.
 //!
-//! What is made of the same sources is written beside it: the simulator's copies, and the
-//! table of rules in `xtask/README.md`.
+//! What is made of the same sources is written beside it: the simulator's copies.
 //!
 //! The steps, in order; each is a file with its rule at the top:
 //!
@@ -235,28 +234,6 @@ fn copies(spec: &Path) -> Option<PathBuf> {
     copies.is_dir().then_some(copies)
 }
 
-const RULES: [&str; 2] = ["<!-- rules -->\n", "<!-- end of the rules -->\n"];
-
-/// `xtask/README.md` with the table of the drift rules; `None` where the documents stand
-/// alone.
-fn readme(spec: &Path) -> Result<Option<(PathBuf, String)>> {
-    let path = spec
-        .parent()
-        .map(|root| root.join("xtask").join("README.md"));
-    let Some(path) = path.filter(|path| path.is_file()) else {
-        return Ok(None);
-    };
-    let text = read(&path)?;
-    let [start, end] = RULES;
-    let parts = text.split_once(start).and_then(|(before, rest)| {
-        let (_, after) = rest.split_once(end)?;
-        Some((before, after))
-    });
-    let (before, after) = parts.context("xtask/README.md has no place for the rules")?;
-    let table = crate::drift::rules::table();
-    Ok(Some((path, format!("{before}{start}{table}{end}{after}"))))
-}
-
 fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
@@ -268,9 +245,6 @@ pub fn write(spec: &Path, generated: &Generated) -> Result<()> {
         for name in SERVED {
             json::write_atomically(&copies.join(name), &read(&spec.join(name))?)?;
         }
-    }
-    if let Some((path, text)) = readme(spec)? {
-        json::write_atomically(&path, &text)?;
     }
     for warning in &generated.warnings {
         eprintln!("warning: {}", json::visible(warning));
@@ -301,11 +275,6 @@ fn compare(spec: &Path, generated: &Generated) -> Result<()> {
                 bail!("simulator/spec/{name} is stale; run `cargo xtask generate` and commit it");
             }
         }
-    }
-    if let Some((path, text)) = readme(spec)?
-        && read(&path)? != text
-    {
-        bail!("the rules in xtask/README.md are stale; run `cargo xtask generate` and commit it");
     }
     for unneeded in &generated.unneeded {
         eprintln!("note: {unneeded}");
