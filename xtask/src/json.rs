@@ -25,6 +25,18 @@ pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
+/// The segments of a JSON pointer.
+pub fn segments(pointer: &str) -> impl Iterator<Item = String> {
+    let segments = pointer.split('/').skip(1);
+    segments.map(|segment| segment.replace("~1", "/").replace("~0", "~"))
+}
+
+/// Whether a pointer leads to a place or to something within it.
+pub fn is_within(pointer: &str, place: &str) -> bool {
+    let rest = pointer.strip_prefix(place);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Names out of the vendor's document may have line breaks and worse; this is how they are
 /// shown.
 pub fn visible(text: &str) -> String {
@@ -41,20 +53,26 @@ pub fn visible(text: &str) -> String {
 /// Whether two values are equal but for the order of their lists. No list of a vendor's
 /// document has an order that matters here: they are sets of parameters, names and values.
 pub fn alike(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Array(a), Value::Array(b)) => {
-            let mut left: Vec<&Value> = b.iter().collect();
-            a.len() == b.len()
-                && a.iter().all(|item| {
-                    let found = left.iter().position(|other| alike(item, other));
-                    found.map(|index| left.swap_remove(index)).is_some()
-                })
+    a == b || unordered_text(a) == unordered_text(b)
+}
+
+/// A text that all values have in common that are [`alike`], and no others.
+pub fn unordered_text(value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<String> = items.iter().map(unordered_text).collect();
+            items.sort_unstable();
+            format!("[{}]", items.join(","))
         }
-        (Value::Object(a), Value::Object(b)) => {
-            let same = |(key, a): (&String, &Value)| b.get(key).is_some_and(|b| alike(a, b));
-            a.len() == b.len() && a.iter().all(same)
+        Value::Object(map) => {
+            let entry = |(key, value): (&String, &Value)| {
+                format!("{}:{}", Value::from(key.as_str()), unordered_text(value))
+            };
+            let mut entries: Vec<String> = map.iter().map(entry).collect();
+            entries.sort_unstable();
+            format!("{{{}}}", entries.join(","))
         }
-        _ => a == b,
+        other => other.to_string(),
     }
 }
 

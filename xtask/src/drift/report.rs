@@ -5,8 +5,8 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use super::change::Change;
 use super::ignore::Entry;
-use super::judge::Change;
 use super::rules::Level;
 use crate::json::visible;
 
@@ -40,6 +40,24 @@ pub struct Summary {
     pub prose: Option<usize>,
 }
 
+impl Summary {
+    /// Counts the changes.
+    pub fn of(changes: &[Change], prose: Option<usize>) -> Self {
+        let count = |level| {
+            changes
+                .iter()
+                .filter(|change| change.level == level)
+                .count()
+        };
+        Self {
+            breaking: count(Level::Breaking),
+            warning: count(Level::Warning),
+            info: count(Level::Info),
+            prose,
+        }
+    }
+}
+
 /// The two contracts.
 #[derive(Debug, Serialize)]
 pub struct Compared {
@@ -68,27 +86,14 @@ pub enum Format {
     Github,
 }
 
-const LEVELS: [Level; 3] = [Level::Breaking, Level::Warning, Level::Info];
-
 /// As much as a pull request takes; GitHub refuses more than 65,536 characters.
 const MARKDOWN_LIMIT: usize = 60_000;
 
 impl Report {
-    /// Counts the changes of a level.
-    pub fn count(changes: &[Change], level: Level) -> usize {
-        changes
-            .iter()
-            .filter(|change| change.level == level)
-            .count()
-    }
-
     /// The worst level there is.
     pub fn worst(&self) -> Level {
-        self.changes
-            .iter()
-            .map(|change| change.level)
-            .max()
-            .unwrap_or(Level::None)
+        let levels = self.changes.iter().map(|change| change.level);
+        levels.max().unwrap_or(Level::None)
     }
 
     /// The report as text, with a final newline.
@@ -105,10 +110,19 @@ impl Report {
         }
     }
 
-    fn of(&self, level: Level) -> impl Iterator<Item = &Change> {
-        self.changes
-            .iter()
-            .filter(move |change| change.level == level)
+    /// The changes of each level that has any, worst first.
+    fn by_level(&self) -> impl Iterator<Item = (Level, Vec<&Change>)> {
+        let levels = [Level::Breaking, Level::Warning, Level::Info].into_iter();
+        let of = |level| {
+            let changes = self.changes.iter();
+            (
+                level,
+                changes.filter(|change| change.level == level).collect(),
+            )
+        };
+        levels
+            .map(of)
+            .filter(|(_, changes): &(_, Vec<_>)| !changes.is_empty())
     }
 
     /// `2 breaking, 1 warning, 3 info, 0 texts`
@@ -129,53 +143,17 @@ impl Report {
 
     fn text(&self) -> String {
         let mut text = String::new();
-        let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
-        for level in LEVELS
-            .into_iter()
-            .filter(|level| self.of(*level).next().is_some())
-        {
+        for (level, changes) in self.by_level() {
             let style = Style::new().bold().fg_color(Some(color(level).into()));
             let title = level.to_string().to_uppercase();
             let _ = writeln!(text, "{style}{title}{style:#}");
-            for change in self.of(level) {
-                let Change {
-                    rule,
-                    wire,
-                    sdk,
-                    pointer,
-                    text: what,
-                    action,
-                    ..
-                } = change;
-                let what = visible(what);
-                let _ = writeln!(text, "  {bold}{what}{bold:#}");
-                for line in &change.surface {
-                    let line = visible(line);
-                    let color = if line.starts_with('-') {
-                        AnsiColor::Red
-                    } else {
-                        AnsiColor::Green
-                    };
-                    let style = Style::new().fg_color(Some(color.into()));
-                    let _ = writeln!(text, "    {style}{line}{style:#}");
-                }
-                let _ = writeln!(text, "    {action}");
-                for repair in &change.repair {
-                    let _ = writeln!(text, "    To repair: {}", visible(repair));
-                }
-                let concerned = concerned(&change.operations);
-                let _ = writeln!(
-                    text,
-                    "    {dim}{}  wire {wire}, sdk {sdk}{concerned}{dim:#}",
-                    rule.id
-                );
-                let pointer = visible(pointer);
-                let _ = writeln!(text, "    {dim}{}{pointer}{dim:#}", change.document);
+            for change in changes {
+                write_text(change, &mut text);
             }
             text.push('\n');
         }
         for (title, lines) in self.lists() {
-            let _ = writeln!(text, "{bold}{title}{bold:#}");
+            let _ = writeln!(text, "{BOLD}{title}{BOLD:#}");
             for line in lines {
                 let _ = writeln!(text, "  {}", visible(&line));
             }
@@ -213,12 +191,9 @@ impl Report {
         parts.push(format!(
             "\nCompared `{new}` (`{new_digest}`) with {base} (`{base_digest}`).\n"
         ));
-        for level in LEVELS
-            .into_iter()
-            .filter(|level| self.of(*level).next().is_some())
-        {
+        for (level, changes) in self.by_level() {
             parts.push(format!("\n### {}\n\n", title(level)));
-            parts.extend(self.of(level).map(markdown_of));
+            parts.extend(changes.into_iter().map(markdown_of));
         }
         for (title, lines) in self.lists() {
             parts.push(format!("\n### {title}\n\n"));
@@ -280,15 +255,51 @@ fn color(level: Level) -> AnsiColor {
     }
 }
 
-fn concerned(operations: &[String]) -> String {
-    match operations {
-        [] => String::new(),
-        [.., last] if operations.len() <= 4 => match &operations[..operations.len() - 1] {
-            [] => format!("  {last}"),
-            others => format!("  {}, {last}", others.join(", ")),
-        },
-        [a, b, c, ..] => format!("  {a}, {b}, {c} and {} more", operations.len() - 3),
-        _ => String::new(),
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+fn write_text(change: &Change, text: &mut String) {
+    let Change {
+        rule,
+        wire,
+        sdk,
+        document,
+        action,
+        ..
+    } = change;
+    let _ = writeln!(text, "  {BOLD}{}{BOLD:#}", visible(&change.text));
+    for line in &change.surface {
+        let line = visible(line);
+        let color = if line.starts_with('-') {
+            AnsiColor::Red
+        } else {
+            AnsiColor::Green
+        };
+        let style = Style::new().fg_color(Some(color.into()));
+        let _ = writeln!(text, "    {style}{line}{style:#}");
+    }
+    let _ = writeln!(text, "    {action}");
+    for repair in &change.repair {
+        let _ = writeln!(text, "    To repair: {}", visible(repair));
+    }
+    let judged = format!(
+        "{}  wire {wire}, sdk {sdk}{}",
+        rule.id,
+        concerned("  ", change)
+    );
+    let _ = writeln!(text, "    {DIM}{judged}{DIM:#}");
+    let pointer = visible(&change.pointer);
+    let _ = writeln!(text, "    {DIM}{document}{pointer}{DIM:#}");
+}
+
+/// The operations that a change concerns, after `start` where there are any: of many the
+/// first.
+fn concerned(start: &str, change: &Change) -> String {
+    let names = &change.operations;
+    match names.len() {
+        0 => String::new(),
+        1..=4 => format!("{start}{}", names.join(", ")),
+        count => format!("{start}{} and {} more", names[..3].join(", "), count - 3),
     }
 }
 
@@ -307,7 +318,7 @@ fn markdown_of(change: &Change) -> String {
         escape_markdown(text),
         escape_markdown(action),
         rule.id,
-        escape_markdown(&concerned(&change.operations).replacen("  ", ", ", 1)),
+        escape_markdown(&concerned(", ", change)),
         change.document,
         visible(pointer).replace('`', "'"),
     );
@@ -394,6 +405,28 @@ fn property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drift::change::Sdk;
+    use crate::drift::rules::rule;
+
+    fn change() -> Change {
+        let rule = rule!("tags-changed");
+        Change {
+            rule,
+            level: Level::Info,
+            wire: Level::Info,
+            sdk: Sdk::Known(Level::None),
+            document: "swagger_doc.json",
+            method: None,
+            path: None,
+            operation: None,
+            operations: Vec::new(),
+            pointer: "/tags".to_owned(),
+            text: "Words.".to_owned(),
+            action: rule.action.to_owned(),
+            surface: Vec::new(),
+            repair: Vec::new(),
+        }
+    }
 
     #[test]
     fn what_is_no_code_is_no_markup() {
@@ -423,10 +456,14 @@ mod tests {
 
     #[test]
     fn few_operations_are_named_and_many_counted() {
-        let names = |count: usize| (0..count).map(|n| format!("op{n}")).collect::<Vec<_>>();
-        assert_eq!(concerned(&names(0)), "");
-        assert_eq!(concerned(&names(1)), "  op0");
-        assert_eq!(concerned(&names(4)), "  op0, op1, op2, op3");
-        assert_eq!(concerned(&names(5)), "  op0, op1, op2 and 2 more");
+        let concerned = |count: usize| {
+            let mut change = change();
+            change.operations = (0..count).map(|n| format!("op{n}")).collect();
+            concerned("  ", &change)
+        };
+        assert_eq!(concerned(0), "");
+        assert_eq!(concerned(1), "  op0");
+        assert_eq!(concerned(4), "  op0, op1, op2, op3");
+        assert_eq!(concerned(5), "  op0, op1, op2 and 2 more");
     }
 }

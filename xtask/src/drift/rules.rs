@@ -2,6 +2,9 @@
 //!
 //! `cargo xtask generate` makes the table in `xtask/README.md` from this one. What a change
 //! does to the *surface* of the crate is not here: that is found by comparing the surfaces.
+//!
+//! A rule is named by its id with [`rule!`], those of a value with [`aspect!`]: an id that
+//! the table does not have does not compile.
 
 use std::path::Path;
 
@@ -92,12 +95,36 @@ impl Serialize for Rule {
     }
 }
 
+/// What can change of a value wherever it stands; which rule that is depends on where.
+#[derive(Clone, Copy, Debug)]
+pub struct Aspect {
+    /// The rule for a parameter.
+    pub parameter: Option<&'static Rule>,
+    /// The rule for a property that is sent.
+    pub sent: Option<&'static Rule>,
+    /// The rule for a property that is received.
+    pub received: Option<&'static Rule>,
+}
+
+impl Aspect {
+    /// For [`aspect!`], which has the compiler call it.
+    pub const fn named(name: &str) -> Self {
+        let aspect = Self {
+            parameter: spelled("request-parameter-", name),
+            sent: spelled("request-property-", name),
+            received: spelled("response-property-", name),
+        };
+        assert!(aspect.sent.is_some() || aspect.received.is_some());
+        aspect
+    }
+}
+
 /// The rule with this id.
 pub const fn find(id: &str) -> Option<&'static Rule> {
     spelled("", id)
 }
 
-/// The rule with this id, which this program made up.
+/// For [`rule!`], which has the compiler call it.
 pub const fn get(id: &str) -> &'static Rule {
     find(id).expect("an id of the table")
 }
@@ -125,6 +152,22 @@ const fn same(a: &[u8], b: &[u8]) -> bool {
     }
     index == a.len() && index == b.len()
 }
+
+/// The rule with this id.
+macro_rules! rule {
+    ($id:literal) => {
+        const { $crate::drift::rules::get($id) }
+    };
+}
+
+/// The rules whose ids end so.
+macro_rules! aspect {
+    ($name:literal) => {
+        const { $crate::drift::rules::Aspect::named($name) }
+    };
+}
+
+pub(super) use {aspect, rule};
 
 /// Every rule, in the order of the table.
 #[rustfmt::skip]

@@ -4,14 +4,16 @@
 //! fits better. A shape that many things have (a plain string, an operation without
 //! bodies) is not enough: then the names must be alike, too.
 
+use std::collections::BTreeSet;
+
 /// How alike two names are: 0 for nothing in common, 1 for the same words.
-pub fn likeness(old: &str, new: &str) -> f32 {
+pub fn likeness(base: &str, new: &str) -> f32 {
     let words = |name: &str| -> Vec<String> {
         let words = name.split(|c: char| !c.is_ascii_alphanumeric());
         let words = words.filter(|word| !word.is_empty());
         words.map(str::to_ascii_lowercase).collect()
     };
-    let (a, b) = (words(old), words(new));
+    let (a, b) = (words(base), words(new));
     if a.concat() == b.concat() {
         return 1.0;
     }
@@ -24,36 +26,44 @@ pub fn likeness(old: &str, new: &str) -> f32 {
 /// The smallest [`likeness`] of the names of two things with a common shape.
 const ALIKE: f32 = 0.5;
 
-/// Pairs removed with added things. `same` says whether two have the same shape and, if
-/// so, whether it is a telling one; `name` is what they are called.
-pub fn pairs<T: Copy>(
-    removed: &[T],
-    added: &[T],
-    name: impl Fn(T) -> String,
-    same: impl Fn(T, T) -> Option<Telling>,
+/// Takes out of both lists the things that are pairs. `same` says whether two have the same
+/// shape and, if so, whether it is a telling one; `name` is what they are called.
+pub fn take_pairs<T: Clone>(
+    removed: &mut Vec<T>,
+    added: &mut Vec<T>,
+    name: impl Fn(&T) -> String,
+    same: impl Fn(&T, &T) -> Option<Telling>,
 ) -> Vec<(T, T)> {
     let mut candidates = Vec::new();
-    for (i, old) in removed.iter().enumerate() {
+    for (i, base) in removed.iter().enumerate() {
         for (j, new) in added.iter().enumerate() {
-            let Some(telling) = same(*old, *new) else {
+            let Some(telling) = same(base, new) else {
                 continue;
             };
-            let alike = likeness(&name(*old), &name(*new));
+            let alike = likeness(&name(base), &name(new));
             if telling == Telling::Yes || alike >= ALIKE {
                 candidates.push((alike, i, j));
             }
         }
     }
     candidates.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-    let (mut olds, mut news, mut found) = (vec![], vec![], vec![]);
+    let (mut base_taken, mut new_taken) = (BTreeSet::new(), BTreeSet::new());
+    let mut found = Vec::new();
     for (_, i, j) in candidates {
-        if !olds.contains(&i) && !news.contains(&j) {
-            olds.push(i);
-            news.push(j);
-            found.push((removed[i], added[j]));
+        if !base_taken.contains(&i) && !new_taken.contains(&j) {
+            base_taken.insert(i);
+            new_taken.insert(j);
+            found.push((removed[i].clone(), added[j].clone()));
         }
     }
+    leave_out(removed, &base_taken);
+    leave_out(added, &new_taken);
     found
+}
+
+fn leave_out<T>(items: &mut Vec<T>, taken: &BTreeSet<usize>) {
+    let mut index = 0..;
+    items.retain(|_| index.next().is_none_or(|index| !taken.contains(&index)));
 }
 
 /// Whether a shape tells a thing from others.
@@ -69,9 +79,17 @@ pub enum Telling {
 mod tests {
     use super::*;
 
+    fn pairs(
+        removed: &mut Vec<&'static str>,
+        added: &mut Vec<&'static str>,
+        telling: Option<Telling>,
+    ) -> Vec<(&'static str, &'static str)> {
+        take_pairs(removed, added, |name| (*name).to_owned(), |_, _| telling)
+    }
+
     #[test]
     fn names_that_share_words_or_most_letters_are_alike() {
-        for (old, new) in [
+        for (base, new) in [
             ("hostname", "host_name"),
             ("external_ip", "external_ip_address"),
             ("last_callback_at", "last_seen_at"),
@@ -79,39 +97,37 @@ mod tests {
             ("colour", "color"),
         ] {
             assert!(
-                likeness(old, new) >= ALIKE,
-                "{old} {new}: {}",
-                likeness(old, new)
+                likeness(base, new) >= ALIKE,
+                "{base} {new}: {}",
+                likeness(base, new)
             );
         }
-        for (old, new) in [("os", "serial_number"), ("arch", "tags"), ("name", "email")] {
+        for (base, new) in [("os", "serial_number"), ("arch", "tags"), ("name", "email")] {
             assert!(
-                likeness(old, new) < ALIKE,
-                "{old} {new}: {}",
-                likeness(old, new)
+                likeness(base, new) < ALIKE,
+                "{base} {new}: {}",
+                likeness(base, new)
             );
         }
     }
 
     #[test]
     fn the_most_alike_are_paired_and_each_only_once() {
-        let removed = ["host_name", "domain"];
-        let added = ["domain_name", "hostname", "colour"];
-        let found = pairs(&removed, &added, str::to_owned, |_, _| Some(Telling::No));
+        let mut removed = vec!["host_name", "domain", "os"];
+        let mut added = vec!["domain_name", "hostname", "colour"];
+        let found = pairs(&mut removed, &mut added, Some(Telling::No));
         assert_eq!(
             found,
             [("host_name", "hostname"), ("domain", "domain_name")]
         );
+        assert_eq!((removed, added), (vec!["os"], vec!["colour"]));
     }
 
     #[test]
     fn a_telling_shape_is_enough() {
-        let found = pairs(&["abc"], &["xyz"], str::to_owned, |_, _| Some(Telling::Yes));
-        assert_eq!(found, [("abc", "xyz")]);
-        assert_eq!(
-            pairs(&["abc"], &["xyz"], str::to_owned, |_, _| Some(Telling::No)),
-            []
-        );
-        assert_eq!(pairs(&["abc"], &["abc"], str::to_owned, |_, _| None), []);
+        let found = |telling| pairs(&mut vec!["abc"], &mut vec!["xyz"], telling);
+        assert_eq!(found(Some(Telling::Yes)), [("abc", "xyz")]);
+        assert_eq!(found(Some(Telling::No)), []);
+        assert_eq!(pairs(&mut vec!["abc"], &mut vec!["abc"], None), []);
     }
 }

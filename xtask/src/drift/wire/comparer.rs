@@ -1,0 +1,46 @@
+//! What every step of the comparison has at hand, and where it leaves what it finds.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::contract::Contract;
+use super::pair::Pair;
+use crate::drift::change::Draft;
+use crate::drift::rules::Rule;
+
+pub struct Comparer<'a> {
+    pub base: Contract<'a>,
+    pub new: Contract<'a>,
+    /// The names in the new document of definitions that have another one in the base.
+    pub renamed: BTreeMap<&'a str, &'a str>,
+    pub drafts: Vec<Draft>,
+}
+
+impl<'a> Comparer<'a> {
+    pub fn new(base: &'a Value, new: &'a Value) -> Self {
+        Self {
+            base: Contract::new(base),
+            new: Contract::new(new),
+            renamed: BTreeMap::new(),
+            drafts: Vec::new(),
+        }
+    }
+
+    pub fn note(&mut self, rule: &'static Rule, pair: &Pair, text: String) {
+        let (base, new) = (pair.base.pointer(), pair.new.pointer());
+        self.drafts.push(Draft::new(rule, base, new, text));
+    }
+
+    /// What a definition of the base is called in the new document.
+    pub fn new_name(&self, name: &'a str) -> &'a str {
+        self.renamed.get(name).copied().unwrap_or(name)
+    }
+
+    /// A sentence of which schema something was and is.
+    pub fn was_and_is(&self, what: &str, pair: &Pair<'a>) -> String {
+        let (base, new) = pair.values();
+        let (base, new) = (self.base.brief(base), self.new.brief(new));
+        format!("{what} was {base} and is {new}")
+    }
+}
