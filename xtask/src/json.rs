@@ -42,12 +42,20 @@ pub fn is_within(pointer: &str, place: &str) -> bool {
 pub fn visible(text: &str) -> String {
     let mut shown = String::new();
     for c in text.chars() {
-        match c.is_control() {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
+        if c.is_control() || is_format(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
         }
     }
     shown
+}
+
+/// What is not seen, breaks lines or turns the direction of the text.
+fn is_format(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Whether two values are equal but for the order of their lists. No list of a vendor's

@@ -11,6 +11,7 @@ pub mod fetch;
 pub mod fetched;
 pub mod generate;
 pub mod json;
+pub mod references;
 pub mod source;
 
 /// The `spec` folder of this workspace.

@@ -112,12 +112,17 @@ impl fmt::Display for Sdk {
     }
 }
 
+/// How many lines of the surface are shown with one change.
+const LINES: usize = 100;
+
 /// A draft with everything that was found of it.
 pub struct Finding {
     pub draft: Draft,
     pub sdk: Sdk,
     /// The lines of the surface that change.
     pub lines: Vec<String>,
+    /// How many more lines change.
+    pub more_lines: usize,
     /// What a maintainer must repair.
     pub repair: Vec<String>,
     /// What it was and is in the surface.
@@ -135,6 +140,7 @@ impl Finding {
             draft,
             sdk,
             lines: Vec::new(),
+            more_lines: 0,
             repair: Vec::new(),
             base: BTreeSet::new(),
             new: BTreeSet::new(),
@@ -152,6 +158,17 @@ impl Finding {
     pub fn worsen(&mut self, level: Level) {
         if let Sdk::Known(known) = &mut self.sdk {
             *known = level.max(*known);
+        }
+    }
+
+    /// Shows lines of the surface, each once; of very many only the first.
+    pub fn show(&mut self, lines: &[String]) {
+        for line in lines {
+            if self.lines.len() == LINES {
+                self.more_lines += 1;
+            } else if !self.lines.contains(line) {
+                self.lines.push(line.clone());
+            }
         }
     }
 

@@ -14,8 +14,8 @@ use super::change::{Change, Draft, Finding, Sdk};
 use super::rules::{Level, Rule, rule};
 use super::sdk::repairs::Side;
 use super::sdk::{causes, repairs, trace};
-use super::wire;
 use super::wire::contract::Contract;
+use super::wire::{self, Compared};
 use crate::fetch;
 use crate::generate::overlay::Overlay;
 
@@ -37,6 +37,8 @@ pub struct Verdict {
     pub changes: Vec<Change>,
     /// Names and sentences that the new document wants of a maintainer.
     pub wants: Vec<String>,
+    /// What was not compared.
+    pub notes: Vec<String>,
 }
 
 impl<'a> Base<'a> {
@@ -55,12 +57,15 @@ impl<'a> Base<'a> {
     /// Judges everything that is different in `contract`, of which the pipeline made
     /// `made`.
     pub fn judge(&self, contract: &Value, made: Result<Made>) -> Verdict {
-        let drafts = wire::compare(self.contract, contract);
+        let Compared { drafts, notes } = wire::compare(self.contract, contract);
         let mut judge = Judge {
             base_finished: Some(&self.made.generated.document),
             ..Judge::new(fetch::API_FILE, self.contract, contract)
         };
-        let mut verdict = Verdict::default();
+        let mut verdict = Verdict {
+            notes,
+            ..Verdict::default()
+        };
         let findings = match &made {
             Ok(made) => {
                 judge.new_finished = Some(&made.generated.document);
@@ -96,13 +101,18 @@ impl<'a> Base<'a> {
 }
 
 /// Judges what is different in the webhooks document, of which nothing is generated.
-pub fn webhooks(base: &Value, new: &Value) -> Vec<Change> {
+pub fn webhooks(base: &Value, new: &Value) -> Verdict {
     let judge = Judge::new(fetch::WEBHOOKS_FILE, base, new);
-    let drafts = wire::compare(base, new).into_iter();
+    let Compared { drafts, notes } = wire::compare(base, new);
+    let drafts = drafts.into_iter();
     let findings = drafts.map(|draft| Finding::new(draft, Sdk::Known(Level::None)));
     let mut changes: Vec<Change> = judge.changes(&findings.collect::<Vec<_>>()).collect();
     sort(&mut changes);
-    changes
+    Verdict {
+        changes,
+        notes,
+        ..Verdict::default()
+    }
 }
 
 fn sort(changes: &mut [Change]) {
@@ -225,7 +235,7 @@ impl<'a> Judge<'a> {
             pointer: pointer.cloned().unwrap_or_default(),
             text: sentence(draft),
             action: action(rule, finding).to_owned(),
-            surface: each_once(&finding.lines),
+            surface: surface(finding),
             repair: finding.repair.clone(),
         }
     }
@@ -272,10 +282,12 @@ fn action(rule: &Rule, finding: &Finding) -> &'static str {
     }
 }
 
-fn each_once(lines: &[String]) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    let lines = lines.iter().filter(|line| seen.insert(line.as_str()));
-    lines.cloned().collect()
+fn surface(finding: &Finding) -> Vec<String> {
+    let mut lines = finding.lines.clone();
+    if finding.more_lines > 0 {
+        lines.push(format!("… and {} more", finding.more_lines));
+    }
+    lines
 }
 
 /// What a draft says, with the operation.

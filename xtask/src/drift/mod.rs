@@ -12,6 +12,7 @@
 mod change;
 pub mod ignore;
 pub mod judge;
+mod limits;
 mod load;
 pub mod report;
 pub mod rules;
@@ -59,14 +60,20 @@ pub fn run(options: &Options) -> Result<Report> {
     let overlays = overlay::read(&options.spec)?;
     let webhooks_from = options.webhooks_from.as_ref();
     let new = load::new_side(&options.from, webhooks_from, options.timeout)?;
+    for side in [&base, &new] {
+        for loaded in std::iter::once(&side.api).chain(&side.webhooks) {
+            limits::check(&loaded.contract, &side.name)?;
+        }
+    }
     let mut verdict = judged(&base.api.contract, &new.api.contract, &overlays)?;
     let mut prose = base.api.changed_prose(&new.api);
-    let mut notes = Vec::new();
+    let mut notes = std::mem::take(&mut verdict.notes);
     let compared_webhooks = base.webhooks.as_ref().zip(new.webhooks.as_ref());
     match compared_webhooks {
         Some((base, new)) => {
-            let changes = judge::webhooks(&base.contract, &new.contract);
-            verdict.changes.extend(changes);
+            let webhooks = judge::webhooks(&base.contract, &new.contract);
+            verdict.changes.extend(webhooks.changes);
+            notes.extend(webhooks.notes);
             prose = prose.zip(base.changed_prose(new)).map(|(a, b)| a + b);
         }
         None => notes.push("the webhooks were not compared".to_owned()),

@@ -17,19 +17,24 @@ pub fn findings(drafts: Vec<Draft>, base: &Made, new: &Made) -> Vec<Finding> {
     };
     let traced = |draft| traced(draft, base, new, &index);
     let mut findings: Vec<Finding> = drafts.into_iter().map(traced).collect();
+    let mut register = Register::of(&findings);
     let mut open = surface::differences(&base.surface, &new.surface);
     // A difference that is explained may explain others: a type that came or went with it.
     loop {
         let before = open.len();
         open.retain(|difference| {
-            let causes = causes(&findings, difference);
+            let causes = register.causes(difference);
+            let one_sided = difference.mentions.iter();
+            let one_sided = one_sided.filter(|name| index.one_sided(name));
             for cause in &causes {
                 let finding = &mut findings[*cause];
                 finding.worsen(difference.level);
-                finding.lines.extend(difference.lines.clone());
-                let came_or_went = difference.mentions.iter();
-                let came_or_went = came_or_went.filter(|name| index.one_sided(name));
-                finding.types.extend(came_or_went.cloned());
+                finding.show(&difference.lines);
+                finding.types.extend(one_sided.clone().cloned());
+            }
+            for name in one_sided {
+                let finding = register.types.entry(name.clone()).or_default();
+                finding.extend(&causes);
             }
             causes.is_empty()
         });
@@ -56,27 +61,64 @@ fn traced(draft: Draft, base: &Made, new: &Made, index: &Both) -> Finding {
     finding
 }
 
-/// The findings that a difference comes from: those of the same place; else of the whole
-/// that it is a part of; else, for an operation, of its parts; else those that can be the
-/// cause of a type that it names; else those that lie within it.
-fn causes(findings: &[Finding], difference: &Difference) -> Vec<usize> {
-    let Difference {
-        subject, mentions, ..
-    } = difference;
-    let is_operation = matches!(subject, Subject::Operation(_));
-    let tests: [&dyn Fn(&Finding) -> bool; 5] = [
-        &|finding| finding.subjects().any(|own| own == subject),
-        &|finding| finding.subjects().any(|own| subject.is_part_of(own)),
-        &|finding| is_operation && finding.subjects().any(|own| own.is_part_of(subject)),
-        &|finding| !finding.types.is_disjoint(mentions),
-        &|finding| finding.above.contains(subject),
-    ];
-    let passing = |test: &dyn Fn(&Finding) -> bool| -> Vec<usize> {
-        let indices = 0..findings.len();
-        indices.filter(|index| test(&findings[*index])).collect()
-    };
-    let mut causes = tests.into_iter().map(passing);
-    causes.find(|causes| !causes.is_empty()).unwrap_or_default()
+/// The findings by what they can be the cause of.
+#[derive(Default)]
+struct Register {
+    /// By what they are of.
+    subjects: BTreeMap<Subject, BTreeSet<usize>>,
+    /// By the whole of a part that they are of.
+    wholes: BTreeMap<Subject, BTreeSet<usize>>,
+    types: BTreeMap<String, BTreeSet<usize>>,
+    /// By what they lie within.
+    above: BTreeMap<Subject, BTreeSet<usize>>,
+}
+
+impl Register {
+    fn of(findings: &[Finding]) -> Self {
+        let mut register = Self::default();
+        for (index, finding) in findings.iter().enumerate() {
+            let add = |to: &mut BTreeMap<Subject, BTreeSet<usize>>, subject: &Subject| {
+                to.entry(subject.clone()).or_default().insert(index);
+            };
+            for subject in finding.subjects() {
+                add(&mut register.subjects, subject);
+                if let Some(whole) = subject.whole() {
+                    add(&mut register.wholes, &whole);
+                }
+            }
+            for subject in &finding.above {
+                add(&mut register.above, subject);
+            }
+            for name in &finding.types {
+                let types = register.types.entry(name.clone()).or_default();
+                types.insert(index);
+            }
+        }
+        register
+    }
+
+    /// The findings that a difference comes from: those of the same place; else of the
+    /// whole that it is a part of; else, for an operation, of its parts; else those that
+    /// can be the cause of a type that it names; else those that lie within it.
+    fn causes(&self, difference: &Difference) -> BTreeSet<usize> {
+        let Difference {
+            subject, mentions, ..
+        } = difference;
+        let whole = subject.whole();
+        let is_operation = matches!(subject, Subject::Operation(_));
+        let of_types = || {
+            let findings = mentions.iter().filter_map(|name| self.types.get(name));
+            let findings: BTreeSet<usize> = findings.flatten().copied().collect();
+            Some(findings).filter(|findings| !findings.is_empty())
+        };
+        let same = self.subjects.get(subject);
+        let same = same.or_else(|| self.subjects.get(whole.as_ref()?));
+        let same = same.or_else(|| self.wholes.get(subject).filter(|_| is_operation));
+        let causes = same.cloned().or_else(of_types);
+        causes
+            .or_else(|| self.above.get(subject).cloned())
+            .unwrap_or_default()
+    }
 }
 
 fn unexplained(difference: Difference) -> Finding {

@@ -30,9 +30,13 @@ impl Trace {
             finished,
             found: BTreeMap::new(),
             seen: BTreeSet::new(),
+            open: Vec::new(),
         };
         for operation in contract.operations() {
             walker.operation(operation);
+        }
+        while let Some((definition, component, finished)) = walker.open.pop() {
+            walker.inside(&definition, component, finished);
         }
         Self(walker.found)
     }
@@ -75,6 +79,8 @@ struct Walker<'a> {
     found: BTreeMap<String, BTreeSet<Subject>>,
     /// Definitions, with the component that they became.
     seen: BTreeSet<(&'a str, Option<&'a str>)>,
+    /// Definitions that are still to be walked, with what they became.
+    open: Vec<(Side<'a>, Option<&'a str>, &'a Value)>,
 }
 
 /// The operation of the finished document that an operation of the contract became.
@@ -142,7 +148,7 @@ impl<'a> Walker<'a> {
             if let Some(component) = component {
                 self.add(&definition, &Subject::Type(component.to_owned()));
             }
-            self.inside(&definition, component, finished);
+            self.open.push((definition, component, finished));
         }
     }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::contract::Contract;
 use super::pair::Pair;
+use super::rename::Effort;
 use crate::drift::change::Draft;
 use crate::drift::rules::Rule;
 
@@ -15,7 +16,17 @@ pub struct Comparer<'a> {
     /// The names in the new document of definitions that have another one in the base.
     pub renamed: BTreeMap<&'a str, &'a str>,
     pub drafts: Vec<Draft>,
+    pub effort: Effort,
+    /// The pairs of schemas that are being compared for want of a common name.
+    pub open: Vec<Nodes>,
 }
+
+/// Two nodes, by where they are in memory.
+pub type Nodes = [*const Value; 2];
+
+/// How many schemas may stand within each other by their names. More than any document
+/// that is meant has, and less than the stack has room for.
+pub const DEPTH: usize = 32;
 
 impl<'a> Comparer<'a> {
     pub fn new(base: &'a Value, new: &'a Value) -> Self {
@@ -24,6 +35,8 @@ impl<'a> Comparer<'a> {
             new: Contract::new(new),
             renamed: BTreeMap::new(),
             drafts: Vec::new(),
+            effort: Effort::default(),
+            open: Vec::new(),
         }
     }
 

@@ -106,6 +106,8 @@ pub struct Contract<'a> {
     pub definitions: BTreeMap<&'a str, &'a Value>,
     /// Where the definitions are: `/definitions`.
     definitions_at: &'static str,
+    /// What each definition names.
+    inside: BTreeMap<&'a str, BTreeSet<&'a str>>,
     directions: BTreeMap<&'a str, Direction>,
     users: BTreeMap<&'a str, BTreeSet<(&'static str, &'a str)>>,
     mentioned: BTreeSet<&'a str>,
@@ -121,10 +123,14 @@ impl<'a> Contract<'a> {
             document,
             definitions: entries(document.pointer(definitions_at)).collect(),
             definitions_at,
+            inside: BTreeMap::new(),
             directions: BTreeMap::new(),
             users: BTreeMap::new(),
             mentioned: BTreeSet::new(),
         };
+        let definitions = contract.definitions.iter();
+        let inside = definitions.map(|(name, node)| (*name, contract.named_in(node)));
+        contract.inside = inside.collect();
         for operation in contract.operations() {
             for parameter in operation.parameters() {
                 let node = parameter.value();
@@ -162,15 +168,23 @@ impl<'a> Contract<'a> {
     /// The definitions that a node has in it, directly or through others.
     fn reachable(&self, node: &'a Value) -> BTreeSet<&'a str> {
         let mut found = BTreeSet::new();
+        let mut open = self.named_in(node);
+        while let Some(name) = open.pop_first() {
+            if found.insert(name) {
+                open.extend(self.inside.get(name).into_iter().flatten());
+            }
+        }
+        found
+    }
+
+    /// The definitions that a node names.
+    fn named_in(&self, node: &'a Value) -> BTreeSet<&'a str> {
+        let mut found = BTreeSet::new();
         let mut open = vec![node];
         while let Some(node) = open.pop() {
             match node {
                 Value::Object(map) => {
-                    if let Some(name) = self.names(node)
-                        && found.insert(name)
-                    {
-                        open.push(self.definitions[name]);
-                    }
+                    found.extend(self.names(node));
                     let inner = map.iter().filter(|(key, _)| *key != SHAPE);
                     open.extend(inner.map(|(_, value)| value));
                 }

@@ -16,6 +16,7 @@ pub fn find_renamed(c: &mut Comparer) {
     let mut removed = only_in(&c.base.definitions, &c.new.definitions);
     let mut added = only_in(&c.new.definitions, &c.base.definitions);
     let pairs = rename::take_pairs(
+        &c.effort,
         &mut removed,
         &mut added,
         |name| (*name).to_owned(),

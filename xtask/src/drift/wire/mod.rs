@@ -30,8 +30,19 @@ use crate::json;
 use comparer::Comparer;
 use pair::{Pair, Side};
 
+/// What has changed between two contracts.
+pub struct Compared {
+    pub drafts: Vec<Draft>,
+    /// Where the comparison ends: that something may be told otherwise than it is.
+    pub notes: Vec<String>,
+}
+
+/// What is told where too much came and went.
+const SPENT: &str = "too much came and went to hold all of it against each other: what only \
+                     has another name may be told as gone and new";
+
 /// Compares two contracts of one kind.
-pub fn compare(base: &Value, new: &Value) -> Vec<Draft> {
+pub fn compare(base: &Value, new: &Value) -> Compared {
     let mut comparer = Comparer::new(base, new);
     let whole = [base, new].map(|document| Side::new(String::new(), Some(document)));
     let [base_side, new_side] = whole;
@@ -46,5 +57,9 @@ pub fn compare(base: &Value, new: &Value) -> Vec<Draft> {
         let text = "the document changed where no rule looks".to_owned();
         comparer.note(rule!("unclassified-change"), &whole, text);
     }
-    comparer.drafts
+    let spent = comparer.effort.is_spent();
+    Compared {
+        drafts: comparer.drafts,
+        notes: Vec::from_iter(spent.then(|| SPENT.to_owned())),
+    }
 }

@@ -37,6 +37,7 @@ pub fn compare(c: &mut Comparer) {
     added.sort_by(|a, b| a.0.cmp(&b.0));
 
     let methods = rename::take_pairs(
+        &c.effort,
         &mut removed,
         &mut added,
         |(_, operation)| operation.anonymous(),
@@ -56,6 +57,7 @@ pub fn compare(c: &mut Comparer) {
     mirrors::fold_whole(c, drafts.collect());
 
     let paths = rename::take_pairs(
+        &c.effort,
         &mut removed,
         &mut added,
         |(_, operation)| operation.anonymous(),

@@ -26,6 +26,7 @@ pub fn compare<'a>(c: &mut Comparer<'a>, base: Operation<'a>, new: Operation<'a>
     let mut added: Vec<Side> = only(joined.added).collect();
     moved(c, &mut removed, &mut added);
     let pairs = rename::take_pairs(
+        &c.effort,
         &mut removed,
         &mut added,
         |side| text(side.value(), "name").to_owned(),

@@ -4,6 +4,7 @@
 //! fits better. A shape that many things have (a plain string, an operation without
 //! bodies) is not enough: then the names must be alike, too.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 /// How alike two names are: 0 for nothing in common, 1 for the same words.
@@ -20,15 +21,62 @@ pub fn likeness(base: &str, new: &str) -> f32 {
     let common = a.iter().filter(|word| b.contains(word)).count();
     let by_words = common as f32 / a.len().max(b.len()).max(1) as f32;
     let (a, b) = (a.concat(), b.concat());
-    by_words.max(similar::TextDiff::from_chars(a.as_str(), b.as_str()).ratio() - 0.1)
+    let by_letters = 2.0 * in_common(a.as_bytes(), b.as_bytes()) as f32;
+    by_words.max(by_letters / (a.len() + b.len()).max(1) as f32 - 0.1)
+}
+
+/// The most letters that two words have in common in the same order.
+fn in_common(a: &[u8], b: &[u8]) -> usize {
+    // Of the letters of `a` so far, with the first so many of `b`.
+    let mut most = vec![0; b.len() + 1];
+    for x in a {
+        let mut before = 0;
+        for (index, y) in b.iter().enumerate() {
+            let with_both = if x == y { before + 1 } else { 0 };
+            before = most[index + 1];
+            most[index + 1] = before.max(most[index]).max(with_both);
+        }
+    }
+    most[b.len()]
 }
 
 /// The smallest [`likeness`] of the names of two things with a common shape.
 const ALIKE: f32 = 0.5;
 
+/// How much more may be done to find out what is the same under another name. Everything
+/// that went is held against everything that came, so a document that was made for it
+/// would take for ever.
+#[derive(Debug)]
+pub struct Effort(Cell<u64>);
+
+/// A hundred times what a new release of the vendor's takes, and about a second.
+const EFFORT: u64 = 1_000_000;
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self(Cell::new(EFFORT))
+    }
+}
+
+impl Effort {
+    /// Takes the steps from what is left: `false` where there are not as many.
+    pub fn spend(&self, steps: usize) -> bool {
+        let left = self.0.get().saturating_sub(steps as u64);
+        self.0.set(left);
+        left > 0
+    }
+
+    pub fn is_spent(&self) -> bool {
+        self.0.get() == 0
+    }
+}
+
 /// Takes out of both lists the things that are pairs. `same` says whether two have the same
 /// shape and, if so, whether it is a telling one; `name` is what they are called.
+///
+/// Once the effort is spent nothing is a pair.
 pub fn take_pairs<T: Clone>(
+    effort: &Effort,
     removed: &mut Vec<T>,
     added: &mut Vec<T>,
     name: impl Fn(&T) -> String,
@@ -37,10 +85,17 @@ pub fn take_pairs<T: Clone>(
     let mut candidates = Vec::new();
     for (i, base) in removed.iter().enumerate() {
         for (j, new) in added.iter().enumerate() {
+            if !effort.spend(1) {
+                return Vec::new();
+            }
             let Some(telling) = same(base, new) else {
                 continue;
             };
-            let alike = likeness(&name(base), &name(new));
+            let (base, new) = (name(base), name(new));
+            if !effort.spend(10 + base.len() * new.len() / 32) {
+                return Vec::new();
+            }
+            let alike = likeness(&base, &new);
             if telling == Telling::Yes || alike >= ALIKE {
                 candidates.push((alike, i, j));
             }
@@ -84,7 +139,14 @@ mod tests {
         added: &mut Vec<&'static str>,
         telling: Option<Telling>,
     ) -> Vec<(&'static str, &'static str)> {
-        take_pairs(removed, added, |name| (*name).to_owned(), |_, _| telling)
+        let effort = Effort::default();
+        take_pairs(
+            &effort,
+            removed,
+            added,
+            |name| (*name).to_owned(),
+            |_, _| telling,
+        )
     }
 
     #[test]

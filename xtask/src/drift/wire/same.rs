@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::comparer::Comparer;
+use super::comparer::{Comparer, DEPTH, Nodes};
 use super::contract::Operation;
 use super::pair::entries;
 use super::rename::Telling;
@@ -16,24 +16,34 @@ pub fn same<'a>(c: &Comparer<'a>, base: &'a Value, new: &'a Value) -> bool {
     same_within(c, base, new, &mut Vec::new())
 }
 
+/// `open` has the pairs that this one lies within, where a name led to one of the two: what
+/// is within itself is the same if all else is.
+
 fn same_within<'a>(
     c: &Comparer<'a>,
     base: &'a Value,
     new: &'a Value,
-    seen: &mut Vec<(&'a str, &'a str)>,
+    open: &mut Vec<Nodes>,
 ) -> bool {
-    let (a, b) = (c.base.names(base), c.new.names(new));
-    if let (Some(a), Some(b)) = (a, b) {
-        if c.new_name(a) == b || seen.contains(&(a, b)) {
-            return true;
-        }
-        seen.push((a, b));
+    if !c.effort.spend(1) {
+        return false;
     }
-    if a.is_some() || b.is_some() {
-        return match (c.base.behind(base), c.new.behind(new)) {
-            (Some(base), Some(new)) => same_within(c, base, new, seen),
-            _ => false,
-        };
+    match (c.base.names(base), c.new.names(new)) {
+        (None, None) => {}
+        (Some(a), Some(b)) if c.new_name(a) == b => return true,
+        _ => {
+            let (Some(base), Some(new)) = (c.base.behind(base), c.new.behind(new)) else {
+                return false;
+            };
+            let nodes: Nodes = [base, new];
+            if open.contains(&nodes) {
+                return true;
+            }
+            open.push(nodes);
+            let is_same = open.len() <= DEPTH && same_within(c, base, new, open);
+            open.pop();
+            return is_same;
+        }
     }
     match (base, new) {
         (Value::Object(base), Value::Object(new)) => {
@@ -42,11 +52,11 @@ fn same_within<'a>(
             count(base) == count(new)
                 && facts.all(|(key, base)| {
                     let new = new.get(key);
-                    new.is_some_and(|new| same_within(c, base, new, seen))
+                    new.is_some_and(|new| same_within(c, base, new, open))
                 })
         }
         (Value::Array(base), Value::Array(new)) => {
-            let within = |base, new| same_within(c, base, new, &mut seen.clone());
+            let mut within = |base, new| same_within(c, base, new, open);
             base.len() == new.len()
                 && base
                     .iter()

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::comparer::Comparer;
+use super::comparer::{Comparer, DEPTH, Nodes};
 use super::join::{Joined, join};
 use super::pair::{Pair, show};
 use super::place::{At, Place};
@@ -81,9 +81,15 @@ fn defined_or_not<'a>(c: &mut Comparer<'a>, at: &At<'a>, inner: Pair<'a>) {
         c.note(at.type_rule(aspect!("type-changed")), &at.pair, text);
         return;
     }
+    let nodes: Nodes = [base, new];
+    if c.open.contains(&nodes) || c.open.len() == DEPTH || !c.effort.spend(1) {
+        return;
+    }
     let before = c.drafts.len();
+    c.open.push(nodes);
     let pair = inner;
     compare(c, &At { pair, ..at.clone() });
+    c.open.pop();
     if c.drafts.len() == before {
         let text = format!("{text}, of the same shape");
         c.note(rule!("schema-moved"), &at.pair, text);
@@ -106,6 +112,7 @@ fn properties<'a>(c: &mut Comparer<'a>, at: &At<'a>) {
         compare(c, &inner);
     }
     let pairs = rename::take_pairs(
+        &c.effort,
         &mut removed,
         &mut added,
         |(name, _)| (*name).to_owned(),

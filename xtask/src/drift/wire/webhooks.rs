@@ -22,6 +22,7 @@ pub fn compare<'a>(c: &mut Comparer<'a>, webhooks: &Pair<'a>) {
         webhook(c, name, &webhooks.key(name));
     }
     let pairs = rename::take_pairs(
+        &c.effort,
         &mut removed,
         &mut added,
         |(name, _)| (*name).to_owned(),
