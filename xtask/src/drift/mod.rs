@@ -14,6 +14,7 @@ pub mod ignore;
 pub mod judge;
 mod limits;
 mod load;
+mod markdown;
 pub mod report;
 pub mod rules;
 mod sdk;

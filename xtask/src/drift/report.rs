@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::change::Change;
 use super::ignore::Entry;
+use super::markdown;
 use super::rules::Level;
 use crate::json::visible;
 
@@ -182,14 +183,14 @@ impl Report {
             self.headline()
         )];
         let Compared {
-            base,
             base_digest,
-            new,
             new_digest,
             ..
         } = &self.compared;
+        let base = markdown::escape(&self.compared.base);
+        let new = markdown::code(&self.compared.new);
         parts.push(format!(
-            "\nCompared `{new}` (`{new_digest}`) with {base} (`{base_digest}`).\n"
+            "\nCompared {new} (`{new_digest}`) with {base} (`{base_digest}`).\n"
         ));
         for (level, changes) in self.by_level() {
             parts.push(format!("\n### {}\n\n", title(level)));
@@ -200,7 +201,7 @@ impl Report {
             parts.extend(
                 lines
                     .iter()
-                    .map(|line| format!("- {}\n", escape_markdown(line))),
+                    .map(|line| format!("- {}\n", markdown::escape(line))),
             );
         }
         let mut text = String::new();
@@ -308,88 +309,23 @@ fn markdown_of(change: &Change) -> String {
         rule,
         wire,
         sdk,
-        pointer,
-        text,
         action,
         ..
     } = change;
     let mut part = format!(
-        "- **{}** {}\n  <br>`{}`, wire {wire}, sdk {sdk}{}, `{}{}`\n",
-        escape_markdown(text),
-        escape_markdown(action),
+        "- **{}** {action}\n  <br>`{}`, wire {wire}, sdk {sdk}{}, {}\n",
+        markdown::escape(&change.text),
         rule.id,
-        escape_markdown(&concerned(", ", change)),
-        change.document,
-        visible(pointer).replace('`', "'"),
+        markdown::escape(&concerned(", ", change)),
+        markdown::code(&format!("{}{}", change.document, change.pointer)),
     );
     for repair in &change.repair {
-        let _ = writeln!(part, "  <br>To repair: {}", escape_markdown(repair));
+        let _ = writeln!(part, "  <br>To repair: {}", markdown::escape(repair));
     }
     if !change.surface.is_empty() {
-        part.push_str("\n  ```diff\n");
-        for line in &change.surface {
-            let _ = writeln!(part, "  {}", visible(line).replace("```", "'''"));
-        }
-        part.push_str("  ```\n\n");
+        part.push_str(&markdown::diff(&change.surface));
     }
     part
-}
-
-/// Names out of the vendor's document must not become markup: what is not code is escaped.
-/// Code begins with a run of backticks and ends with the next run of as many.
-fn escape_markdown(text: &str) -> String {
-    let text = visible(text);
-    let (mut escaped, mut rest) = (String::new(), text.as_str());
-    while let Some(start) = rest.find('`') {
-        escape_text(&rest[..start], &mut escaped);
-        rest = &rest[start..];
-        let ticks = run(rest);
-        match end_of_code(rest, ticks) {
-            Some(end) => {
-                escaped.push_str(&rest[..end]);
-                rest = &rest[end..];
-            }
-            None => {
-                escaped.push_str(&"\\`".repeat(ticks));
-                rest = &rest[ticks..];
-            }
-        }
-    }
-    escape_text(rest, &mut escaped);
-    escaped
-}
-
-/// How many backticks a text begins with.
-fn run(text: &str) -> usize {
-    text.len() - text.trim_start_matches('`').len()
-}
-
-/// Where the code ends that a text begins with.
-fn end_of_code(text: &str, ticks: usize) -> Option<usize> {
-    let mut at = ticks;
-    loop {
-        at += text[at..].find('`')?;
-        let found = run(&text[at..]);
-        at += found;
-        if found == ticks {
-            return Some(at);
-        }
-    }
-}
-
-/// Breaks what is made of plain text: mentions, references and addresses.
-const BREAK: &str = "<!-- -->";
-
-fn escape_text(text: &str, escaped: &mut String) {
-    for c in text.chars() {
-        if ['<', '>', '[', ']', '*', '_', '\\', '|', '&'].contains(&c) {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-        if ['@', '#'].contains(&c) || escaped.ends_with("://") {
-            escaped.push_str(BREAK);
-        }
-    }
 }
 
 /// Escapes the message of a workflow command.
@@ -426,26 +362,6 @@ mod tests {
             surface: Vec::new(),
             repair: Vec::new(),
         }
-    }
-
-    #[test]
-    fn what_is_no_code_is_no_markup() {
-        assert_eq!(
-            escape_markdown("a_b <i> `<i>_` @all"),
-            "a\\_b \\<i\\> `<i>_` @<!-- -->all"
-        );
-    }
-
-    #[test]
-    fn backticks_of_the_vendors_open_no_code_that_does_not_end() {
-        let escaped =
-            escape_markdown("the value ```@octocat Fixes #1 <img src=https://e.example>`");
-        assert_eq!(
-            escaped,
-            "the value \\`\\`\\`@<!-- -->octocat Fixes #<!-- -->1 \\<img \
-             src=https://<!-- -->e.example\\>\\`"
-        );
-        assert_eq!(escape_markdown("``a`<b>`` <c>"), "``a`<b>`` \\<c\\>");
     }
 
     #[test]
