@@ -10,10 +10,10 @@ use xtask::drift::rules::{self, Level};
 use xtask::drift::{Change, Sdk};
 
 #[rustfmt::skip]
-const WORDS: [&str; 48] = [
+const WORDS: [&str; 49] = [
     "`", "``", "```", "````", "~~~", "\n", "\r\n", "\u{2028}", "\u{202e}", "\u{1b}[31m", " ", "  ", "    ", "\t",
     "@octocat", "@", "#1", "#", "Fixes #1", "closes GH-12", "octocat/repo#3", "0123456789abcdef",
-    "https://evil.example/x", "www.evil.example", "a@evil.example", "mailto:a@evil.example",
+    "https://evil.example/x", "www.evil.example", "WWW.evil.example", "a@evil.example", "mailto:a@evil.example",
     "<https://evil.example>", "<img src=https://evil.example/x.png>", "<!--", "-->", "</p>", "&lt;", "\\",
     "[a](https://evil.example)", "![a](x.png)", "[^1]", "- [ ] a", "1. a", "> a", "# a", "*", "**", "_a_", "~~a~~",
     "| a | b |\n|---|---|", ":tada:", "$x$", "::error title=a::b",
@@ -138,6 +138,7 @@ fn token(plain: &str) -> Option<&str> {
         .or_else(|| starts("GH-", word))
         .or_else(|| starts("://", |_| true))
         .or_else(|| starts("www.", word))
+        .or_else(|| starts("WWW.", word))
         .or_else(|| starts("mailto:", word))
         .or_else(|| starts(":tada", |c| c == ':').filter(|_| plain.contains(":tada:")))
         .or_else(|| commit.into_iter().find(|digits| digits.len() >= 7))

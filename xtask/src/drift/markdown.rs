@@ -93,8 +93,9 @@ fn escape_text(text: &str, escaped: &mut String) {
             0
         };
         let breaks = match c {
-            '@' | '#' | '$' => true,
-            ':' | '.' => next.is_some_and(|next| !next.is_whitespace()),
+            '@' | '#' => true,
+            ':' => next.is_some_and(|next| !next.is_whitespace()),
+            '.' => ends_with_www(&text[..index]),
             '-' => next.is_some_and(|next| next.is_ascii_digit()),
             _ => hex_digits == COMMIT - 1,
         };
@@ -103,6 +104,12 @@ fn escape_text(text: &str, escaped: &mut String) {
             hex_digits = 0;
         }
     }
+}
+
+fn ends_with_www(text: &str) -> bool {
+    let start = text.len().saturating_sub(3);
+    text.get(start..)
+        .is_some_and(|end| end.eq_ignore_ascii_case("www"))
 }
 
 #[cfg(test)]
@@ -122,7 +129,7 @@ mod tests {
         assert_eq!(
             escape("the value ```@octocat Fixes #1 <img src=https://e.example>`"),
             "the value \\`\\`\\`@<!-- -->octocat Fixes #<!-- -->1 \\<img \
-             src=https:<!-- -->//e.<!-- -->example\\>\\`"
+             src=https:<!-- -->//e.example\\>\\`"
         );
         assert_eq!(escape("``a`<b>`` <c>"), "``a`<b>`` \\<c\\>");
     }
