@@ -25,37 +25,17 @@ pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// The segments of a JSON pointer.
-pub fn segments(pointer: &str) -> impl Iterator<Item = String> {
-    let segments = pointer.split('/').skip(1);
-    segments.map(|segment| segment.replace("~1", "/").replace("~0", "~"))
-}
-
-/// Whether a pointer leads to a place or to something within it.
-pub fn is_within(pointer: &str, place: &str) -> bool {
-    let rest = pointer.strip_prefix(place);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 /// Names out of the vendor's document may have line breaks and worse; this is how they are
 /// shown.
 pub fn visible(text: &str) -> String {
     let mut shown = String::new();
     for c in text.chars() {
-        if c.is_control() || is_format(c) {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
+        match c.is_control() {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
         }
     }
     shown
-}
-
-/// What is not seen, breaks lines or turns the direction of the text.
-fn is_format(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Whether two values are equal but for the order of their lists. No list of a vendor's
@@ -82,6 +62,18 @@ pub fn unordered_text(value: &Value) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// The segments of a JSON pointer.
+pub fn segments(pointer: &str) -> impl Iterator<Item = String> {
+    let segments = pointer.split('/').skip(1);
+    segments.map(|segment| segment.replace("~1", "/").replace("~0", "~"))
+}
+
+/// Whether a pointer leads to a place or to something within it.
+pub fn is_within(pointer: &str, place: &str) -> bool {
+    let rest = pointer.strip_prefix(place);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 struct Strict<'a> {

@@ -1,62 +1,96 @@
-//! References that stand for nothing, because they only lead back to themselves.
+//! References that lead back to themselves.
 //!
-//! A definition may have itself within it, as an item of a list has its own list. But one
-//! that *is* another, by a `$ref`, by an `allOf` with nothing else, or (as this vendor
-//! writes) by its name for a type, must come to an end.
+//! `A = {"$ref": B}` beside `B = {"$ref": A}` describes nothing, and whoever follows it never
+//! arrives. A list or an object of `A` within `A` is fine: there is something on the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use crate::contract::SHAPE;
-use crate::json::{self, escape};
+use crate::json::escape;
 
-/// The pointers of the definitions that lead back to themselves.
-pub fn cycles(document: &Value) -> Vec<String> {
-    let definitions_at = match document.get("swagger") {
-        Some(_) => "/definitions",
-        None => "/components/schemas",
-    };
-    let definitions = document.pointer(definitions_at).and_then(Value::as_object);
-    let entries = definitions.into_iter().flatten();
-    let next: BTreeMap<&str, String> = entries
-        .filter_map(|(name, node)| Some((name.as_str(), alias(node)?)))
-        .collect();
-    // On which walk a name was met; each name is met once.
-    let mut met: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut found = Vec::new();
-    for start in next.keys().copied() {
-        let mut at = start;
-        while let Some(to) = next.get(at)
-            && !met.contains_key(at)
-        {
-            met.insert(at, start);
-            at = to;
-        }
-        if met.get(at) == Some(&start) {
-            let cycle = std::iter::successors(Some(at), |name| next.get(*name).map(String::as_str));
-            let cycle = cycle.skip(1).take_while(|name| *name != at);
-            found.extend(std::iter::once(at).chain(cycle));
-        }
+/// JSON pointers to the schemas of a contract that are, by `$ref`, by a definition's name as
+/// their `type`, or as a part of their `allOf`, `anyOf` or `oneOf`, only themselves again.
+pub fn circular(document: &Value) -> Vec<String> {
+    let mut links = BTreeMap::new();
+    collect(document, String::new(), document, &mut links);
+    // What leads nowhere is on no circle, and neither is what nothing leads to.
+    for _ in 0..2 {
+        links = without_ends(links);
+        links = reversed(&links);
     }
-    found.sort_unstable();
-    found
-        .iter()
-        .map(|name| format!("{definitions_at}/{}", escape(name)))
-        .collect()
+    links.into_keys().collect()
 }
 
-/// The name of the definition that a node is, and nothing else.
-fn alias(node: &Value) -> Option<String> {
-    let reference = match node["allOf"].as_array().map(Vec::as_slice) {
-        Some([only]) => &only["$ref"],
-        _ => &node["$ref"],
-    };
-    match reference.as_str() {
-        Some(pointer) => json::segments(pointer).last(),
-        None if node.get("allOf").is_some() || node.get(SHAPE).is_some() => None,
-        None => node["type"].as_str().map(str::to_owned),
+/// From each place to those that it is nothing but another name for.
+type Links = BTreeMap<String, BTreeSet<String>>;
+
+fn collect(node: &Value, at: String, document: &Value, links: &mut Links) {
+    match node {
+        Value::Object(map) => {
+            let target = map.get("$ref").and_then(Value::as_str);
+            let mut targets: BTreeSet<String> = target
+                .and_then(|target| target.strip_prefix('#'))
+                .map(str::to_owned)
+                .into_iter()
+                .collect();
+            let alias = map.get("type").and_then(Value::as_str);
+            let alias = alias.filter(|_| targets.is_empty() && !map.contains_key(SHAPE));
+            targets.extend(
+                alias
+                    .filter(|name| document["definitions"].get(name).is_some())
+                    .map(|name| format!("/definitions/{}", escape(name))),
+            );
+            for key in ["allOf", "anyOf", "oneOf"] {
+                let parts = map.get(key).and_then(Value::as_array);
+                let parts = parts.map_or(0, Vec::len);
+                targets.extend((0..parts).map(|index| format!("{at}/{key}/{index}")));
+            }
+            if !targets.is_empty() {
+                links.insert(at.clone(), targets);
+            }
+            for (key, value) in map {
+                collect(value, format!("{at}/{}", escape(key)), document, links);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                collect(item, format!("{at}/{index}"), document, links);
+            }
+        }
+        _ => {}
     }
+}
+
+/// Takes out, again and again, every place that leads nowhere.
+fn without_ends(mut links: Links) -> Links {
+    let users = reversed(&links);
+    let all = users.keys().filter(|place| !links.contains_key(*place));
+    let mut ends: Vec<String> = all.cloned().collect();
+    while let Some(end) = ends.pop() {
+        for user in users.get(&end).into_iter().flatten() {
+            if let Some(targets) = links.get_mut(user) {
+                targets.remove(&end);
+                if targets.is_empty() {
+                    links.remove(user);
+                    ends.push(user.clone());
+                }
+            }
+        }
+    }
+    links
+}
+
+fn reversed(links: &Links) -> Links {
+    let mut reversed = Links::new();
+    for (place, targets) in links {
+        for target in targets {
+            let users = reversed.entry(target.clone()).or_default();
+            users.insert(place.clone());
+        }
+    }
+    reversed
 }
 
 #[cfg(test)]
@@ -64,41 +98,59 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn to(name: &str) -> Value {
+        json!({"$ref": format!("#/definitions/{name}")})
+    }
+
+    #[track_caller]
+    fn finds(definitions: Value, expected: &[&str]) {
+        let pointers = circular(&json!({"definitions": definitions}));
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|name| format!("/definitions/{name}"))
+            .collect();
+        assert_eq!(pointers, expected);
+    }
+
     #[test]
-    fn what_only_leads_to_itself_is_named_and_what_leads_there_is_not() {
-        let reference = |name: &str| json!({"$ref": format!("#/definitions/{}", escape(name))});
-        let document = json!({"swagger": "2.0", "definitions": {
-            "Itself": reference("Itself"),
-            "ByName": {"type": "ByName"},
-            "One": reference("Other/way"),
-            "Other/way": {"allOf": [reference("One")], "description": "words"},
-            "To": reference("Itself"),
-            "List": {"type": "array", "items": reference("List")},
-            "Shaped": {"type": "Shaped", SHAPE: "string"},
-            "Two": {"allOf": [reference("Two"), {"type": "object"}]},
-            "Nothing": reference("Missing"),
-            "string": {"type": "string"},
-        }});
-        assert_eq!(
-            cycles(&document),
-            [
-                "/definitions/ByName",
-                "/definitions/Itself",
-                "/definitions/One",
-                "/definitions/Other~1way",
-                "/definitions/string",
-            ]
+    fn what_is_only_itself_is_found_by_whatever_way_it_is_said() {
+        finds(json!({"A": to("A")}), &["A"]);
+        finds(json!({"A": {"type": "A"}}), &["A"]);
+        finds(json!({"A": to("B"), "B": {"type": "A"}}), &["A", "B"]);
+        finds(
+            json!({"A": {"allOf": [{"type": "object"}, to("B")]}, "B": to("A")}),
+            &["A", "A/allOf/1", "B"],
         );
     }
 
     #[test]
-    fn long_chains_are_walked_once() {
-        let to = |to: usize| json!({"$ref": format!("#/components/schemas/A{to}")});
-        let chain = (0..20_000).map(|n| (format!("A{n}"), to(n + 1)));
-        let schemas: serde_json::Map<_, _> = chain.collect();
-        let mut document = json!({"openapi": "3.0.3", "components": {"schemas": schemas}});
-        assert!(cycles(&document).is_empty());
-        document["components"]["schemas"]["A20000"] = to(0);
-        assert_eq!(cycles(&document).len(), 20_001);
+    fn what_leads_to_a_circle_or_out_of_it_is_not_on_it() {
+        finds(
+            json!({"In": to("A"), "A": {"anyOf": [to("A"), to("Out")]}, "Out": to("End"), "End": {"type": "object"}}),
+            &["A", "A/anyOf/0"],
+        );
+    }
+
+    #[test]
+    fn a_list_or_an_object_of_itself_is_no_circle() {
+        finds(
+            json!({
+                "A": {"type": "array", "items": to("A")},
+                "B": {"type": "object", "properties": {"b": to("B"), "next": to("A")}},
+                "C": to("B"),
+                "D": {"type": "D", SHAPE: {"d": "string"}},
+                "Gone": to("Nowhere")
+            }),
+            &[],
+        );
+    }
+
+    #[test]
+    fn a_chain_of_any_length_ends() {
+        let mut definitions = serde_json::Map::new();
+        for index in 0..10_000 {
+            definitions.insert(format!("A{index}"), to(&format!("A{}", index + 1)));
+        }
+        finds(definitions.into(), &[]);
     }
 }

@@ -119,7 +119,7 @@ fn names_that_never_meet_come_to_an_end() {
 /// A chain of definitions, each of which has the next one twice, in two documents that have
 /// no name in common.
 #[test]
-fn what_takes_too_long_to_compare_is_told() {
+fn what_takes_too_long_to_compare_is_reported() {
     let document = |prefix: &str| {
         let to = |n: usize| json!({"$ref": format!("#/definitions/{prefix}{n}")});
         let mut definitions: Map<String, Value> = (0..30)
@@ -134,7 +134,7 @@ fn what_takes_too_long_to_compare_is_told() {
     };
     let verdict = compare(&document("A"), &document("B"));
     assert_eq!(verdict.notes.len(), 1, "{:?}", verdict.notes);
-    assert!(verdict.notes[0].starts_with("too much came and went"));
+    assert!(verdict.notes[0].starts_with("too much was removed and added"));
     assert_eq!(verdict.changes.len(), 62);
 }
 
@@ -147,7 +147,7 @@ fn properties(count: usize, name: &str) -> Value {
 }
 
 #[test]
-fn a_hundred_renamed_properties_are_found_and_a_thousand_are_told() {
+fn a_hundred_renamed_properties_are_found_and_a_thousand_are_reported() {
     let verdict = compare(&properties(100, "host_name"), &properties(100, "hostname"));
     assert_eq!((verdict.changes.len(), verdict.notes.len()), (100, 0));
     let verdict = compare(
@@ -170,7 +170,7 @@ fn what_drift_refuses_is_status_2_with_the_place() {
         (
             "/definitions/Agent",
             json!({"$ref": "#/definitions/Agent"}),
-            "the reference leads back to itself at /definitions/Agent",
+            "these lead back to themselves: /definitions/Agent",
         ),
     ];
     for (at, value, why) in cases {

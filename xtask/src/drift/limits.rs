@@ -50,11 +50,11 @@ pub fn check(contract: &Value, name: &str) -> Result<()> {
             _ => {}
         }
     }
-    match references::cycles(contract).as_slice() {
+    match references::circular(contract).as_slice() {
         [] => Ok(()),
-        cycles => bail!(
-            "{name}: the reference leads back to itself at {}",
-            visible(&cycles.join(", "))
+        circular => bail!(
+            "{name}: these lead back to themselves: {}",
+            visible(&circular.join(", "))
         ),
     }
 }
@@ -85,7 +85,7 @@ mod tests {
             "A": {"$ref": "#/definitions/A"}}});
         assert_eq!(
             check(&itself, "new").unwrap_err().to_string(),
-            "new: the reference leads back to itself at /definitions/A"
+            "new: these lead back to themselves: /definitions/A"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! What a maintainer must repair before the crate can be generated is told with the change
-//! that it comes from.
+//! What a maintainer must repair before the crate can be generated, and which change of the
+//! contract it comes from.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,7 @@
 //! What every step of the comparison has at hand, and where it leaves what it finds.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use serde_json::Value;
 
@@ -51,7 +52,7 @@ impl<'a> Comparer<'a> {
     }
 
     /// A sentence of which schema something was and is.
-    pub fn was_and_is(&self, what: &str, pair: &Pair<'a>) -> String {
+    pub fn was_and_is(&self, what: impl Display, pair: &Pair<'a>) -> String {
         let (base, new) = pair.values();
         let (base, new) = (self.base.brief(base), self.new.brief(new));
         format!("{what} was {base} and is {new}")

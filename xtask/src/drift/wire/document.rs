@@ -78,7 +78,7 @@ fn strings<'a>(side: &Side<'a>) -> BTreeSet<&'a str> {
     strings.collect()
 }
 
-/// What a path says besides its operations.
+/// What a path has beside its operations.
 fn paths(c: &mut Comparer, paths: &Pair) {
     let keyed = |(path, _)| (anonymous_path(path), path);
     let (base, new) = (paths.base.entries(), paths.new.entries());

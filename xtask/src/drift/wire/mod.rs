@@ -33,13 +33,13 @@ use pair::{Pair, Side};
 /// What has changed between two contracts.
 pub struct Compared {
     pub drafts: Vec<Draft>,
-    /// Where the comparison ends: that something may be told otherwise than it is.
+    /// What was not compared.
     pub notes: Vec<String>,
 }
 
-/// What is told where too much came and went.
-const SPENT: &str = "too much came and went to hold all of it against each other: what only \
-                     has another name may be told as gone and new";
+/// Reported when the effort is spent.
+const SPENT: &str = "too much was removed and added to compare all of it: what only has a new \
+                     name may be reported as removed and added";
 
 /// Compares two contracts of one kind.
 pub fn compare(base: &Value, new: &Value) -> Compared {

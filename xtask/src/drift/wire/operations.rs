@@ -36,41 +36,16 @@ pub fn compare(c: &mut Comparer) {
     } = join(by_path(c.base.operations()), by_path(c.new.operations()));
     added.sort_by(|a, b| a.0.cmp(&b.0));
 
-    let methods = rename::take_pairs(
-        &c.effort,
-        &mut removed,
-        &mut added,
-        |(_, operation)| operation.anonymous(),
-        |(_, base), (_, new)| {
-            (base.anonymous() == new.anonymous()).then(|| same::same_operation(c, *base, *new))?
-        },
-    );
-    let drafts = methods.into_iter().map(|((_, base), (_, new))| {
-        let text = format!("it was called by {}", base.method.to_uppercase());
-        whole(
-            rule!("operation-method-changed"),
-            Some(base),
-            Some(new),
-            text,
-        )
-    });
-    mirrors::fold_whole(c, drafts.collect());
-
-    let paths = rename::take_pairs(
-        &c.effort,
-        &mut removed,
-        &mut added,
-        |(_, operation)| operation.anonymous(),
-        |(_, base), (_, new)| {
-            (base.method == new.method && base.is_mirror() == new.is_mirror())
-                .then(|| same::same_operation(c, *base, *new))?
-        },
-    );
-    let drafts = paths.into_iter().map(|((_, base), (_, new))| {
-        let text = format!("it was at {}", base.path);
-        whole(rule!("operation-moved"), Some(base), Some(new), text)
-    });
-    mirrors::fold_whole(c, drafts.collect());
+    let same_path = |base: Operation, new: Operation| base.anonymous() == new.anonymous();
+    let by_method = |base: Operation| format!("it was called by {}", base.method.to_uppercase());
+    let rule = rule!("operation-method-changed");
+    moved(c, rule, (&mut removed, &mut added), same_path, by_method);
+    let same_method = |base: Operation, new: Operation| {
+        base.method == new.method && base.is_mirror() == new.is_mirror()
+    };
+    let by_path = |base: Operation| format!("it was at {}", base.path);
+    let rule = rule!("operation-moved");
+    moved(c, rule, (&mut removed, &mut added), same_method, by_path);
 
     let gone = removed.into_iter().map(|(_, base)| {
         let text = "it is gone".to_owned();
@@ -84,6 +59,29 @@ pub fn compare(c: &mut Comparer) {
 
     let common = common.into_iter().map(|(_, base, new)| Both { base, new });
     stayed(c, &common.collect::<Vec<_>>());
+}
+
+/// Takes out the operations that are the same but for their path or method.
+fn moved<'a>(
+    c: &mut Comparer<'a>,
+    rule: &'static Rule,
+    (removed, added): (&mut ByPath<'a>, &mut ByPath<'a>),
+    is_candidate: impl Fn(Operation, Operation) -> bool,
+    text: impl Fn(Operation) -> String,
+) {
+    let pairs = rename::take_pairs(
+        &c.effort,
+        removed,
+        added,
+        |(_, operation)| operation.anonymous(),
+        |(_, base), (_, new)| {
+            is_candidate(*base, *new).then(|| same::same_operation(c, *base, *new))?
+        },
+    );
+    let drafts = pairs
+        .into_iter()
+        .map(|((_, base), (_, new))| whole(rule, Some(base), Some(new), text(base)));
+    mirrors::fold_whole(c, drafts.collect());
 }
 
 type ByPath<'a> = Vec<((&'static str, String), Operation<'a>)>;

@@ -1,5 +1,7 @@
 //! Where two schemas stand, which decides what a change of them means.
 
+use std::fmt;
+
 use super::contract::Direction;
 use super::pair::Pair;
 use crate::drift::rules::{Aspect, Rule, rule};
@@ -77,15 +79,6 @@ impl<'a> At<'a> {
         }
     }
 
-    /// The name as code, unless it is a phrase.
-    pub fn quoted(&self) -> String {
-        if self.name.contains(' ') {
-            self.name.clone()
-        } else {
-            format!("`{}`", self.name)
-        }
-    }
-
     /// The rule for a change of the value here.
     pub fn rule(&self, aspect: Aspect) -> &'static Rule {
         if self.direction.is_none() {
@@ -121,6 +114,17 @@ impl<'a> At<'a> {
             rule!("unused-schema-changed")
         } else {
             rule!("unclassified-change")
+        }
+    }
+}
+
+/// The name as code, unless it is a phrase.
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name.contains(' ') {
+            f.write_str(&self.name)
+        } else {
+            write!(f, "`{}`", self.name)
         }
     }
 }

@@ -43,13 +43,12 @@ fn in_common(a: &[u8], b: &[u8]) -> usize {
 /// The smallest [`likeness`] of the names of two things with a common shape.
 const ALIKE: f32 = 0.5;
 
-/// How much more may be done to find out what is the same under another name. Everything
-/// that went is held against everything that came, so a document that was made for it
-/// would take for ever.
+/// How much work is left for finding what only has a new name. Everything that was removed
+/// is compared with everything that was added, which can take for ever.
 #[derive(Debug)]
 pub struct Effort(Cell<u64>);
 
-/// A hundred times what a new release of the vendor's takes, and about a second.
+/// A hundred times what a new release of the vendor's needs; about a second.
 const EFFORT: u64 = 1_000_000;
 
 impl Default for Effort {
@@ -74,7 +73,7 @@ impl Effort {
 /// Takes out of both lists the things that are pairs. `same` says whether two have the same
 /// shape and, if so, whether it is a telling one; `name` is what they are called.
 ///
-/// Once the effort is spent nothing is a pair.
+/// Finds none once the effort is spent.
 pub fn take_pairs<T: Clone>(
     effort: &Effort,
     removed: &mut Vec<T>,

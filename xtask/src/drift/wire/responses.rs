@@ -7,7 +7,7 @@ use super::pair::Pair;
 use super::place::{At, Place};
 use super::{same, schema};
 use crate::contract::SHAPE;
-use crate::drift::rules::rule;
+use crate::drift::rules::{Rule, rule};
 use crate::json;
 
 pub fn compare<'a>(c: &mut Comparer<'a>, responses: &Pair<'a>) {
@@ -35,26 +35,34 @@ pub fn compare<'a>(c: &mut Comparer<'a>, responses: &Pair<'a>) {
         added.retain(|status| *status != new);
         common.push((base, new));
     }
-    for status in removed {
-        let (rule, what) = if is_success(status) {
-            (rule!("success-status-removed"), "success")
-        } else {
-            (rule!("error-status-removed"), "error")
-        };
-        let text = format!("the {what} {status} is no longer documented");
-        c.note(rule, &responses.key(status), text);
-    }
-    for status in added {
-        let (rule, what) = if is_success(status) {
-            (rule!("success-status-added"), "success")
-        } else {
-            (rule!("error-status-added"), "error")
-        };
-        let text = format!("the {what} {status} is documented besides");
-        c.note(rule, &responses.key(status), text);
-    }
+    let rules = [
+        rule!("success-status-removed"),
+        rule!("error-status-removed"),
+    ];
+    one_sided(c, responses, &removed, rules, "is no longer documented");
+    let rules = [rule!("success-status-added"), rule!("error-status-added")];
+    one_sided(c, responses, &added, rules, "is documented besides");
     for (base, new) in common {
         response(c, new, &responses.keys(base, new));
+    }
+}
+
+/// Statuses that are gone or new, with the rules for a success and for an error.
+fn one_sided(
+    c: &mut Comparer,
+    responses: &Pair,
+    statuses: &[&str],
+    [success, error]: [&'static Rule; 2],
+    how: &str,
+) {
+    for status in statuses {
+        let (rule, what) = if is_success(status) {
+            (success, "success")
+        } else {
+            (error, "error")
+        };
+        let text = format!("the {what} {status} {how}");
+        c.note(rule, &responses.key(status), text);
     }
 }
 

@@ -40,10 +40,7 @@ fn follow<'a>(c: &mut Comparer<'a>, at: &At<'a>) -> bool {
         (Some(a), Some(b)) if c.new_name(a) == b => {
             // `{"type": "Account"}` and `{"$ref": …}` are one reference.
             if base.get("$ref").is_some() != new.get("$ref").is_some() {
-                let text = format!(
-                    "{} is spelled as another kind of reference to `{b}`",
-                    at.quoted()
-                );
+                let text = format!("{at} is spelled as another kind of reference to `{b}`");
                 c.note(rule!("schema-respelled"), &at.pair, text);
             }
             // What stands beside the reference.
@@ -51,7 +48,7 @@ fn follow<'a>(c: &mut Comparer<'a>, at: &At<'a>) -> bool {
             values::others(c, at);
         }
         (Some(_), Some(_)) => {
-            let text = c.was_and_is(&at.quoted(), &at.pair);
+            let text = c.was_and_is(at, &at.pair);
             if same::same(c, base, new) {
                 let text = format!("{text}, of the same shape");
                 c.note(rule!("schema-moved"), &at.pair, text);
@@ -75,7 +72,7 @@ fn follow<'a>(c: &mut Comparer<'a>, at: &At<'a>) -> bool {
 
 /// What has become a definition, or is none any more; `inner` is what is behind the names.
 fn defined_or_not<'a>(c: &mut Comparer<'a>, at: &At<'a>, inner: Pair<'a>) {
-    let text = c.was_and_is(&at.quoted(), &at.pair);
+    let text = c.was_and_is(at, &at.pair);
     let (base, new) = inner.values();
     if base.get("properties").is_none() || new.get("properties").is_none() {
         c.note(at.type_rule(aspect!("type-changed")), &at.pair, text);
@@ -126,7 +123,7 @@ fn properties<'a>(c: &mut Comparer<'a>, at: &At<'a>) {
     }
     for (name, node) in removed {
         let inner = at.property(name, pair.key(name));
-        let text = format!("{} ({}) is gone", inner.quoted(), c.base.brief(node));
+        let text = format!("{inner} ({}) is gone", c.base.brief(node));
         let rule = if at.place == Place::Envelope {
             rule!("response-envelope-changed")
         } else {
@@ -177,7 +174,7 @@ fn come<'a>(c: &mut Comparer<'a>, at: &At<'a>, node: &'a Value, is_required: boo
     } else {
         (aspect!("added"), "is new".to_owned())
     };
-    let text = format!("{} ({}) {what}", at.quoted(), c.new.brief(node));
+    let text = format!("{at} ({}) {what}", c.new.brief(node));
     c.note(at.rule(aspect), &at.pair, text);
 }
 
@@ -188,7 +185,7 @@ fn presence(c: &mut Comparer, at: &At, is_required: (bool, bool)) {
         (true, false) => (aspect!("became-optional"), "is no longer required"),
         _ => return,
     };
-    let text = format!("{} {what}", at.quoted());
+    let text = format!("{at} {what}");
     c.note(at.rule(aspect), &at.pair, text);
 }
 
@@ -196,10 +193,10 @@ fn items<'a>(c: &mut Comparer<'a>, at: &At<'a>) {
     let pair = at.pair.key("items");
     let (base, new) = pair.values();
     if base.is_object() && new.is_object() {
-        let name = format!("an item of {}", at.quoted());
+        let name = format!("an item of {at}");
         compare(c, &at.within(name, pair));
     } else if !pair.is_equal() {
-        let text = c.was_and_is(&at.quoted(), &at.pair);
+        let text = c.was_and_is(at, &at.pair);
         c.note(at.rule(aspect!("type-changed")), &at.pair, text);
     }
 }
@@ -210,7 +207,7 @@ fn other_keys<'a>(c: &mut Comparer<'a>, at: &At<'a>) {
     let pair = at.pair.key(KEY);
     let (base, new) = pair.values();
     if base.is_object() && new.is_object() {
-        let name = format!("a value of {}", at.quoted());
+        let name = format!("a value of {at}");
         compare(c, &at.within(name, pair));
     } else if !pair.is_equal() {
         let width = |node: &Value| match node {
@@ -224,8 +221,7 @@ fn other_keys<'a>(c: &mut Comparer<'a>, at: &At<'a>) {
             Ordering::Equal => aspect!("type-changed"),
         };
         let text = format!(
-            "the other keys of {} were {} and are {}",
-            at.quoted(),
+            "the other keys of {at} were {} and are {}",
             show(pair.base.node()),
             show(pair.new.node())
         );
@@ -244,7 +240,7 @@ fn members<'a>(c: &mut Comparer<'a>, at: &At<'a>, key: &str) {
     );
     if joined.removed.len() != joined.added.len() {
         let (base, new) = (base.len(), new.len());
-        let text = format!("{} was {key} of {base} and is {key} of {new}", at.quoted());
+        let text = format!("{at} was {key} of {base} and is {key} of {new}");
         values::note_key(c, at, aspect!("type-changed"), key, text);
         return;
     }

@@ -71,7 +71,7 @@ pub fn range_of_formats(base: Option<&str>, new: Option<&str>) -> Range {
     }
 }
 
-/// What is different in the shape of an example: `lacks `a.b`, has `c` (string) besides`.
+/// What is different in the shape of an example: ``lacks `a.b`, has `c` (string) besides``.
 pub fn shape_changes(base: Option<&Value>, new: Option<&Value>) -> String {
     match (base, new) {
         (Some(base), Some(new)) => {

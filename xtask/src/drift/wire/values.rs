@@ -6,55 +6,31 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::comparer::Comparer;
-use super::pair::{Pair, show};
+use super::pair::{Pair, Side, show};
 use super::place::{At, Place};
 use super::types::{Range, Type, listed, range_of_formats, range_of_types, shape_changes};
 use crate::contract::SHAPE;
 use crate::drift::rules::{Aspect, aspect, rule};
 
-const NUMERIC: [(&str, bool); 9] = [
-    // The larger the looser?
-    ("maximum", true),
-    ("maxLength", true),
-    ("maxItems", true),
-    ("maxProperties", true),
-    ("minimum", false),
-    ("minLength", false),
-    ("minItems", false),
-    ("minProperties", false),
-    ("multipleOf", false),
+const UPPER: [&str; 4] = ["maximum", "maxLength", "maxItems", "maxProperties"];
+const LOWER: [&str; 5] = [
+    "minimum",
+    "minLength",
+    "minItems",
+    "minProperties",
+    "multipleOf",
 ];
-const OTHER_CONSTRAINTS: [&str; 4] = [
+const OTHER_LIMITS: [&str; 4] = [
     "pattern",
     "uniqueItems",
     "exclusiveMaximum",
     "exclusiveMinimum",
 ];
 
-const KNOWN: [&str; 22] = [
-    "$ref",
-    "additionalProperties",
-    "allOf",
-    "anyOf",
-    "collectionFormat",
-    "const",
-    "default",
-    "deprecated",
-    "enum",
-    "format",
-    "in",
-    "items",
-    "name",
-    "nullable",
-    "oneOf",
-    "properties",
-    "required",
-    "schema",
-    "type",
-    "x-deprecated",
-    "x-nullable",
-    SHAPE,
-];
+/// What else is compared, here or by others.
+const KNOWN: &str = "$ref additionalProperties allOf anyOf collectionFormat const default \
+                     deprecated enum format in items name nullable oneOf properties required \
+                     schema type x-deprecated x-nullable";
 
 /// Type and format: `true` where the rest can be compared.
 pub fn types<'a>(c: &mut Comparer<'a>, at: &At<'a>) -> bool {
@@ -66,8 +42,7 @@ pub fn types<'a>(c: &mut Comparer<'a>, at: &At<'a>) -> bool {
     }
     if base.spelled != new.spelled && base.nullable == new.nullable {
         let text = format!(
-            "the type of {} was spelled {} and is spelled {}",
-            at.quoted(),
+            "the type of {at} was spelled {} and is spelled {}",
             show(Some(&base.spelled)),
             show(Some(&new.spelled))
         );
@@ -80,8 +55,7 @@ pub fn types<'a>(c: &mut Comparer<'a>, at: &At<'a>) -> bool {
     let constant = at.pair.key("const");
     if !constant.is_equal() {
         let text = format!(
-            "{} was always {} and is always {}",
-            at.quoted(),
+            "{at} was always {} and is always {}",
             show(constant.base.node()),
             show(constant.new.node())
         );
@@ -94,7 +68,7 @@ pub fn types<'a>(c: &mut Comparer<'a>, at: &At<'a>) -> bool {
             (aspect!("became-not-nullable"), "is never null now")
         };
         if at.place == Place::Property {
-            let text = format!("{} {what}", at.quoted());
+            let text = format!("{at} {what}");
             c.note(at.rule(aspect), &at.pair, text);
         } else {
             unclassified(c, at, "type");
@@ -109,7 +83,7 @@ fn ranged<'a>(c: &mut Comparer<'a>, at: &At<'a>, range: Range) {
         Range::Wider => aspect!("type-widened"),
         Range::Other => aspect!("type-changed"),
     };
-    let text = c.was_and_is(&at.quoted(), &at.pair);
+    let text = c.was_and_is(at, &at.pair);
     c.note(at.type_rule(aspect), &at.pair, text);
 }
 
@@ -117,11 +91,11 @@ fn ranged<'a>(c: &mut Comparer<'a>, at: &At<'a>, range: Range) {
 pub fn compare<'a>(c: &mut Comparer<'a>, at: &At<'a>) {
     enums(c, at);
     if !at.pair.key("default").is_equal() {
-        let what = format!("the default of {}", at.quoted());
+        let what = format!("the default of {at}");
         let text = at.pair.key("default").was_and_is(&what);
         note_key(c, at, aspect!("default-changed"), "default", text);
     }
-    constraints(c, at);
+    limits(c, at);
     flags(c, at);
 }
 
@@ -132,7 +106,7 @@ fn enums<'a>(c: &mut Comparer<'a>, at: &At<'a>) {
         (None, None) => {}
         (None, Some(values)) => {
             let values = listed(values);
-            let text = format!("{} took any value and has only {values} now", at.quoted());
+            let text = format!("{at} took any value and has only {values} now");
             c.note(
                 at.rule(aspect!("enum-introduced")),
                 &pair.or(&at.pair),
@@ -141,7 +115,7 @@ fn enums<'a>(c: &mut Comparer<'a>, at: &At<'a>) {
         }
         (Some(values), None) => {
             let values = listed(values);
-            let text = format!("{} had only {values} and has any value now", at.quoted());
+            let text = format!("{at} had only {values} and has any value now");
             c.note(at.rule(aspect!("enum-dropped")), &pair.or(&at.pair), text);
         }
         (Some(base), Some(new)) => {
@@ -150,7 +124,7 @@ fn enums<'a>(c: &mut Comparer<'a>, at: &At<'a>) {
             for (index, value) in base.iter().enumerate() {
                 if !in_new.contains(value) {
                     let value = show(Some(value));
-                    let text = format!("{} no longer has the value {value}", at.quoted());
+                    let text = format!("{at} no longer has the value {value}");
                     let place = Pair::gone(pair.base.item(index));
                     c.note(at.rule(aspect!("enum-value-removed")), &place, text);
                 }
@@ -158,7 +132,7 @@ fn enums<'a>(c: &mut Comparer<'a>, at: &At<'a>) {
             for (index, value) in new.iter().enumerate() {
                 if !in_base.contains(value) {
                     let value = show(Some(value));
-                    let text = format!("{} has the new value {value}", at.quoted());
+                    let text = format!("{at} has the new value {value}");
                     let place = Pair::come(pair.new.item(index));
                     c.note(at.rule(aspect!("enum-value-added")), &place, text);
                 }
@@ -177,33 +151,28 @@ pub fn note_key(c: &mut Comparer, at: &At, aspect: Aspect, key: &str, text: Stri
     c.note(at.rule(aspect), &pair, text);
 }
 
-fn constraints(c: &mut Comparer, at: &At) {
-    for (key, larger_is_looser) in NUMERIC {
+fn limits(c: &mut Comparer, at: &At) {
+    for key in UPPER.into_iter().chain(LOWER).chain(OTHER_LIMITS) {
         let pair = at.pair.key(key);
-        let [base, new] = [&pair.base, &pair.new].map(|side| side.value().as_f64());
-        let is_looser = match (base, new) {
-            (Some(base), Some(new)) => (new > base) == larger_is_looser,
-            (base, _) => base.is_some(),
+        if pair.is_equal() {
+            continue;
+        }
+        let [base, new] = [&pair.base, &pair.new].map(Side::node);
+        let numbers = base
+            .and_then(Value::as_f64)
+            .zip(new.and_then(Value::as_f64));
+        let is_looser = match numbers.filter(|_| !OTHER_LIMITS.contains(&key)) {
+            Some((base, new)) => (new > base) == UPPER.contains(&key),
+            None => new.is_none(),
         };
-        constraint(c, at, key, is_looser);
+        let aspect = if is_looser {
+            aspect!("constraint-loosened")
+        } else {
+            aspect!("constraint-tightened")
+        };
+        let text = pair.was_and_is(&format!("`{key}` of {at}"));
+        note_key(c, at, aspect, key, text);
     }
-    for key in OTHER_CONSTRAINTS {
-        constraint(c, at, key, at.pair.key(key).new.node().is_none());
-    }
-}
-
-fn constraint(c: &mut Comparer, at: &At, key: &str, is_looser: bool) {
-    let pair = at.pair.key(key);
-    if pair.is_equal() {
-        return;
-    }
-    let aspect = if is_looser {
-        aspect!("constraint-loosened")
-    } else {
-        aspect!("constraint-tightened")
-    };
-    let text = pair.was_and_is(&format!("`{key}` of {}", at.quoted()));
-    note_key(c, at, aspect, key, text);
 }
 
 fn flags(c: &mut Comparer, at: &At) {
@@ -211,7 +180,7 @@ fn flags(c: &mut Comparer, at: &At) {
     let (base, new) = at.pair.values();
     match (is_deprecated(base), is_deprecated(new)) {
         (false, true) if at.place == Place::Property => {
-            let text = format!("{} is deprecated", at.quoted());
+            let text = format!("{at} is deprecated");
             c.note(at.rule(aspect!("deprecated")), &at.pair, text);
         }
         (base, new) if base != new => unclassified(c, at, "deprecated"),
@@ -220,23 +189,25 @@ fn flags(c: &mut Comparer, at: &At) {
     let shape = at.pair.key(SHAPE);
     if !shape.is_alike() {
         let changes = shape_changes(shape.base.node(), shape.new.node());
-        let text = format!("the example of {} {changes}", at.quoted());
+        let text = format!("the example of {at} {changes}");
         note_key(c, at, aspect!("example-changed"), SHAPE, text);
     }
 }
 
 fn unclassified(c: &mut Comparer, at: &At, key: &str) {
     let pair = at.pair.key(key);
-    let text = pair.was_and_is(&format!("`{key}` of {}", at.quoted()));
+    let text = pair.was_and_is(&format!("`{key}` of {at}"));
     c.note(at.unclassified(), &pair, text);
 }
 
 /// The keys of which no rule knows.
 pub fn others(c: &mut Comparer, at: &At) {
     let is_known = |key: &str| {
-        KNOWN.contains(&key)
-            || OTHER_CONSTRAINTS.contains(&key)
-            || NUMERIC.iter().any(|(known, _)| *known == key)
+        KNOWN.split(' ').any(|known| known == key)
+            || key == SHAPE
+            || [UPPER.as_slice(), &LOWER, &OTHER_LIMITS]
+                .concat()
+                .contains(&key)
     };
     for key in at.pair.unlike(is_known) {
         unclassified(c, at, key);
