@@ -116,6 +116,19 @@ fn names_that_never_meet_come_to_an_end() {
     assert_eq!(rules, ["unused-schema-changed", "schema-moved"]);
 }
 
+/// What is within itself is the same as what is within itself.
+#[test]
+fn a_definition_of_itself_can_have_another_name() {
+    let document = |name: &str| {
+        let itself = json!({"type": "array", "items": {"$ref": format!("#/definitions/{name}")}});
+        let tree = json!({"type": "object", "properties": {"inner": itself}});
+        json!({"swagger": "2.0", "paths": {}, "definitions": {name: tree}})
+    };
+    let changes = compare(&document("Tree"), &document("Forest")).changes;
+    let rules: Vec<_> = changes.iter().map(|change| change.rule.id).collect();
+    assert_eq!(rules, ["schema-renamed"]);
+}
+
 /// A chain of definitions, each of which has the next one twice, in two documents that have
 /// no name in common.
 #[test]
