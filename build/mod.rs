@@ -1,18 +1,25 @@
-//! `spec/openapi.json` to the generated client.
+//! `mod codegen`: `spec/openapi.json` to the generated client.
+//!
+//! cargo looks for what a build script needs beside `build.rs`, hence the folder's name;
+//! `build.rs`, `tests/codegen.rs` and `xtask` each include it as the module `codegen`.
 //!
 //! 1. [`model`] — the facts of the document that the passes need
 //! 2. [`view`] — the document as progenitor should see it
 //! 3. [`bindings`] — progenitor
-//! 4. one pass over its output: [`enums`], [`structs`], [`bodies`], [`operations`]
+//! 4. one pass over its output: [`enums`], [`structs`], [`bodies`], [`operations`]; bodies
+//!    and operations have the same kind of [`setter`]
 //!
-//! [`surface`] renders the result for the snapshot test. The unit tests in these files
+//! [`extensions`] lists the keys of ours in the document. [`surface`] renders the result for the snapshot test. The unit tests in these files
 //! run as part of `tests/codegen.rs`, since cargo does not test build scripts.
 
 pub mod bindings;
 pub mod bodies;
 pub mod enums;
+#[allow(dead_code)] // `xtask` uses all of them
+pub mod extensions;
 pub mod model;
 pub mod operations;
+pub mod setter;
 pub mod structs;
 #[allow(dead_code)] // for the snapshot test, not for build.rs
 pub mod surface;
@@ -31,7 +38,7 @@ use structs::Struct;
 pub struct Code<'a> {
     pub contract: &'a Contract,
     pub operations: Vec<Operation<'a>>,
-    pub structs: Vec<Struct>,
+    pub structs: Vec<Struct<'a>>,
     pub enums: Vec<OpenEnum>,
     pub unions: Vec<ItemEnum>,
     /// Name and text.
@@ -118,7 +125,7 @@ impl Code<'_> {
             .ids
             .iter()
             .map(|(name, doc)| quote!(crate::ids::id_type! { #[doc = #doc] pub struct #name; }));
-        let sent: Vec<&Struct> = self.structs.iter().filter(|ty| ty.sent).collect();
+        let sent: Vec<&Struct> = self.structs.iter().filter(|ty| ty.schema.sent).collect();
         let bodies = sent.iter().map(|ty| bodies::emit(ty, &sent));
         let calls = self.operations.iter().map(Operation::emit);
         let client = self.operations.iter().map(Operation::emit_client_method);

@@ -12,42 +12,24 @@ use super::enums::renamed;
 use super::model::{Property, Schema};
 use super::syntax::{argument, compact, ident, with_jiff};
 
-/// One struct.
-pub struct Struct {
+/// A struct of progenitor's, with the schema that it was made of.
+pub struct Struct<'a> {
     pub name: Ident,
-    pub doc: String,
-    pub sent: bool,
-    pub received: bool,
-    pub fields: Vec<Field>,
-    /// The order of `new`'s arguments.
-    order: Vec<String>,
-    /// Of these fields one must be set.
-    pub exactly_one: Vec<String>,
-    /// Of these fields one may be set.
-    pub at_most_one: Vec<String>,
+    pub schema: &'a Schema,
+    pub fields: Vec<Field<'a>>,
 }
 
-/// One field.
-pub struct Field {
+/// A field, with the property that it was made of.
+pub struct Field<'a> {
     pub name: Ident,
-    /// As it stands in JSON.
-    pub key: String,
-    pub doc: String,
+    pub property: &'a Property,
+    /// Whether it is one of a body.
+    pub sent: bool,
     /// The whole type: `Option<T>`, `Option<Option<T>>` where null can be sent, or `T`.
     pub ty: Type,
     /// `T`.
     pub inner: Type,
     pub presence: Presence,
-    /// The name of a module in `src/lenient.rs`.
-    pub decode: Option<String>,
-    /// The list travels as one comma-separated value.
-    pub comma_separated: bool,
-    /// The values of its enum that it takes, where it does not take all.
-    pub accepted: Option<Vec<String>>,
-    pub minimum: Option<i64>,
-    pub maximum: Option<i64>,
-    pub min_length: Option<i64>,
-    pub max_length: Option<i64>,
 }
 
 /// Whether a field may be left out.
@@ -59,12 +41,12 @@ pub enum Presence {
     Nullable,
 }
 
-impl Struct {
+impl<'a> Struct<'a> {
     /// Reads progenitor's struct.
     pub fn read(
         item: &ItemStruct,
-        schema: &Schema,
-        properties: &[Property],
+        schema: &'a Schema,
+        properties: &'a [Property],
     ) -> Result<Self, String> {
         let fields = item.fields.iter().map(|field| {
             let name = field.ident.clone().ok_or("a field without a name")?;
@@ -77,12 +59,7 @@ impl Struct {
         });
         Ok(Self {
             name: item.ident.clone(),
-            doc: schema.description.clone(),
-            sent: schema.sent,
-            received: schema.received,
-            order: schema.required.clone(),
-            exactly_one: schema.exactly_one.clone(),
-            at_most_one: schema.at_most_one.clone(),
+            schema,
             fields: fields
                 .collect::<Result<_, String>>()
                 .map_err(|problem| format!("schema {}: {problem}", item.ident))?,
@@ -91,10 +68,11 @@ impl Struct {
 
     /// The code.
     pub fn emit(&self) -> TokenStream {
-        let Self { name, doc, .. } = self;
-        let fields = self.fields.iter().map(|field| field.emit(self.received));
+        let Self { name, schema, .. } = self;
+        let doc = &schema.description;
+        let fields = self.fields.iter().map(|field| field.emit(schema.received));
         let default = self.required().next().is_none().then(|| quote!(Default,));
-        let problems = self.sent.then(|| {
+        let problems = schema.sent.then(|| {
             quote! {
                 /// What is wrong with values that were set.
                 #[serde(skip)]
@@ -102,8 +80,8 @@ impl Struct {
             }
         });
         let new = self.emit_new();
-        let record = self.received.then(|| self.emit_record());
-        let deserialize = (!self.received).then(|| quote!(::serde::Deserialize,));
+        let record = schema.received.then(|| self.emit_record());
+        let deserialize = (!schema.received).then(|| quote!(::serde::Deserialize,));
         quote! {
             #[doc = #doc]
             #[derive(Clone, Debug, #default PartialEq, #deserialize ::serde::Serialize)]
@@ -117,13 +95,16 @@ impl Struct {
     }
 
     /// What must be there, in the order of `new`'s arguments.
-    pub fn required(&self) -> impl Iterator<Item = &Field> {
+    pub fn required(&self) -> impl Iterator<Item = &Field<'a>> {
         let mut fields: Vec<_> = self
             .fields
             .iter()
             .filter(|field| field.presence == Presence::Required)
             .collect();
-        fields.sort_by_key(|field| self.order.iter().position(|key| *key == field.key));
+        fields.sort_by_key(|field| {
+            let mut order = self.schema.required.iter();
+            order.position(|key| key == field.key())
+        });
         fields.into_iter()
     }
 
@@ -148,9 +129,8 @@ impl Struct {
             Some(_) => "One with what must be there, and nothing else.",
             None => "One with nothing in it.",
         };
-        let problems = self
-            .sent
-            .then(|| quote!(problems: crate::input::Problems::default(),));
+        let sent = self.schema.sent;
+        let problems = sent.then(|| quote!(problems: crate::input::Problems::default(),));
         quote! {
             impl #name {
                 #[doc = #doc]
@@ -165,9 +145,8 @@ impl Struct {
     fn emit_record(&self) -> TokenStream {
         let name = &self.name;
         let fields = self.fields.iter().map(|field| {
-            let Field {
-                name, key, inner, ..
-            } = field;
+            let Field { name, inner, .. } = field;
+            let key = field.key();
             let by = field.shapes().map(|shapes| {
                 let shapes = ident(shapes);
                 quote!(by crate::lenient::#shapes)
@@ -178,7 +157,7 @@ impl Struct {
             });
             quote!(#name: #inner = #key, #how #by;)
         });
-        let problems = self.sent.then(|| ident("problems"));
+        let problems = self.schema.sent.then(|| ident("problems"));
         quote!(crate::record::record! { #name { #(#fields)* } #problems })
     }
 }
@@ -231,8 +210,8 @@ fn is_plain(ty: &Type) -> bool {
     plain.contains(&compact(ty).as_str())
 }
 
-impl Field {
-    fn read(name: Ident, ty: Type, property: &Property, schema: &Schema) -> Self {
+impl<'a> Field<'a> {
+    fn read(name: Ident, ty: Type, property: &'a Property, schema: &Schema) -> Self {
         let (inner, presence) = match argument("Option", &ty) {
             None if property.required => (ty.clone(), Presence::Required),
             // Lists and maps: typify takes an absent one for an empty one. Sent, an empty
@@ -251,15 +230,8 @@ impl Field {
             Presence::Required => ty,
         };
         Self {
-            key: property.name.clone(),
-            doc: property.description.clone(),
-            decode: property.decode.clone(),
-            comma_separated: property.comma_separated,
-            accepted: property.accepted.clone().filter(|_| schema.sent),
-            minimum: property.minimum,
-            maximum: property.maximum,
-            min_length: property.min_length,
-            max_length: property.max_length,
+            sent: schema.sent,
+            property,
             name,
             ty,
             inner,
@@ -267,17 +239,26 @@ impl Field {
         }
     }
 
+    /// As it stands in JSON.
+    pub fn key(&self) -> &'a str {
+        &self.property.name
+    }
+
+    /// The values of its enum that it takes when it is sent, where it does not take all.
+    pub fn accepted(&self) -> Option<&'a [String]> {
+        self.property.accepted.as_deref().filter(|_| self.sent)
+    }
+
     fn emit(&self, received: bool) -> TokenStream {
-        let Self {
-            name, doc, ty, key, ..
-        } = self;
+        let Self { name, ty, .. } = self;
+        let (key, doc) = (self.key(), &self.property.description);
         let rename = (name != key).then(|| quote!(rename = #key,));
         let default = (!received).then(|| quote!(default,));
         let optional = (self.presence != Presence::Required)
             .then(|| quote!(#default skip_serializing_if = "::std::option::Option::is_none",));
         let decode = (self.presence == Presence::Nullable)
             .then(|| quote!(deserialize_with = "crate::lenient::present",));
-        let join = (self.comma_separated && self.presence == Presence::Optional)
+        let join = (self.property.comma_separated && self.presence == Presence::Optional)
             .then(|| quote!(serialize_with = "crate::lenient::join_by_commas",));
         let serde = quote!(#rename #optional #decode #join);
         let serde = (!serde.is_empty()).then(|| quote!(#[serde(#serde)]));
@@ -286,13 +267,13 @@ impl Field {
 
     /// Its text, with the values that it takes.
     pub fn setter_doc(&self) -> String {
-        with_accepted(&self.doc, self.accepted.as_deref())
+        with_accepted(&self.property.description, self.accepted())
     }
 
     /// The shapes that it comes in, if more than one: a module of `src/lenient.rs`.
-    pub fn shapes(&self) -> Option<&str> {
-        match &self.decode {
-            None if self.comma_separated => Some("comma_separated"),
+    pub fn shapes(&self) -> Option<&'a str> {
+        match &self.property.decode {
+            None if self.property.comma_separated => Some("comma_separated"),
             decode => decode.as_deref(),
         }
     }
@@ -300,7 +281,7 @@ impl Field {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::Kind;
+    use super::super::model::{Kind, Limits};
     use super::*;
 
     fn property(name: &str, nullable: bool) -> Property {
@@ -312,8 +293,7 @@ mod tests {
             decode: None,
             comma_separated: false,
             accepted: None,
-            minimum: None,
-            maximum: None,
+            limits: Limits::default(),
             min_length: None,
             max_length: None,
         }

@@ -90,7 +90,7 @@ pub fn surface(code: &Code) -> Surface {
     let structs = code.structs.iter().map(|ty| Type {
         name: ty.name.to_string(),
         kind: Kind::Struct {
-            used: match (ty.sent, ty.received) {
+            used: match (ty.schema.sent, ty.schema.received) {
                 (true, true) => Used::Both,
                 (true, false) => Used::Sent,
                 _ => Used::Received,
@@ -164,10 +164,11 @@ impl Argument {
             wire: parameter.name.clone(),
             required: parameter.required,
             ty: readable(&field.ty),
-            range: match (parameter.minimum, parameter.maximum) {
+            range: match (parameter.limits.minimum, parameter.limits.maximum) {
                 (Some(minimum), Some(maximum)) => Some(format!("{minimum}..={maximum}")),
                 (Some(minimum), None) => Some(format!("{minimum}..")),
-                _ => None,
+                (None, Some(maximum)) => Some(format!("..={maximum}")),
+                (None, None) => None,
             },
             list: match (parameter.name.ends_with("[]"), parameter.comma_separated) {
                 (true, _) => Some("repeated"),
@@ -182,12 +183,12 @@ impl Argument {
 impl Field {
     fn of(field: &super::structs::Field) -> Self {
         Self {
-            name: field.key.clone(),
+            name: field.key().to_owned(),
             ty: readable(&field.inner),
             optional: field.presence != Presence::Required,
             nullable: field.presence == Presence::Nullable,
             decode: field.shapes().map(str::to_owned),
-            accepted: field.accepted.clone(),
+            accepted: field.accepted().map(<[_]>::to_vec),
         }
     }
 }
