@@ -32,7 +32,7 @@ pub const MORE_VALUES: &str = "x-huntress-more-values";
 pub const NAME: &str = "x-huntress-name";
 /// A component: it stands beside a result in envelopes and nowhere else. `parts` → code.
 pub const PART_OF_ENVELOPE: &str = "x-huntress-part-of-envelope";
-/// An operation: it changes nothing, although it is no GET. Overlays → code, simulator, drift.
+/// An operation: it changes nothing, although it is not a GET. Overlays → code, simulator, drift.
 pub const READS: &str = "x-huntress-reads";
 /// An overlay: for which document of the pipeline it is written. Overlays → `overlay`.
 pub const STAGE: &str = "x-huntress-stage";

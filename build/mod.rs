@@ -9,7 +9,8 @@
 //! 4. one pass over its output: [`enums`], [`structs`], [`bodies`], [`operations`]; bodies
 //!    and operations have the same kind of [`setter`]
 //!
-//! [`extensions`] lists the keys of ours in the document. [`surface`] renders the result for the snapshot test. The unit tests in these files
+//! [`unique`] refuses two things of one name. [`extensions`] lists the keys of ours in the
+//! document. [`surface`] renders the result for the snapshot test. The unit tests in these files
 //! run as part of `tests/codegen.rs`, since cargo does not test build scripts.
 
 pub mod bindings;
@@ -24,6 +25,7 @@ pub mod structs;
 #[allow(dead_code)] // for the snapshot test, not for build.rs
 pub mod surface;
 pub mod syntax;
+pub mod unique;
 pub mod view;
 
 use quote::quote;
@@ -53,8 +55,8 @@ pub fn parse(openapi: &str) -> Result<(serde_json::Value, Model), String> {
 }
 
 /// Runs progenitor and reads its output.
-pub fn generate<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Code<'a>, String> {
-    let raw = bindings::generate(&view::view(document, model))?;
+pub fn code<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Code<'a>, String> {
+    let raw = bindings::run_progenitor(&view::view(document, model))?;
     let mut code = Code {
         contract: &model.contract,
         operations: operations::read(&raw, model)?,
@@ -70,8 +72,8 @@ pub fn generate<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Co
             _ => continue,
         };
         let schema = model.schemas.get(&name);
-        let schema =
-            schema.ok_or_else(|| format!("progenitor made the type {name}, which is no schema"))?;
+        let schema = schema
+            .ok_or_else(|| format!("progenitor made the type {name}, which is not a schema"))?;
         match (item, &schema.kind) {
             (Item::Struct(item), Kind::Object(properties)) => {
                 code.structs.push(Struct::read(item, schema, properties)?);
@@ -91,10 +93,11 @@ pub fn generate<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Co
             }
         }
     }
+    unique::check(&code)?;
     Ok(code)
 }
 
-/// A union takes any JSON in the end, so that a new form costs nothing.
+/// A union takes any JSON in the end, so that a new form is no error.
 fn union(item: &ItemEnum, doc: &str) -> ItemEnum {
     let (name, variants) = (&item.ident, &item.variants);
     let variants = variants.iter().map(|variant| {
@@ -171,8 +174,8 @@ impl Code<'_> {
 
             /// One builder for each operation. Generated from the vendor's document.
             ///
-            /// Each has a setter for what the operation can be told, options that all calls
-            /// have (`timeout`, `deadline`, `retry`, `header`, `query`), and `send`;
+            /// Each has a setter for every parameter that may be left out, the options that
+            /// all calls have (`timeout`, `deadline`, `retry`, `header`, `query`), and `send`;
             /// awaiting it does what `send` does. Lists have `stream` and `pages`.
             pub mod calls {
                 use super::types;

@@ -26,7 +26,6 @@ pub struct Contract {
     pub digest: String,
 }
 
-/// One operation.
 #[derive(Debug)]
 pub struct Operation {
     pub id: String,
@@ -38,7 +37,7 @@ pub struct Operation {
     /// Whether a managed account can be asked for it: the mirror exists.
     pub account_scope: bool,
     /// Whether it changes nothing, so that it may be sent twice: every GET, and what an
-    /// overlay says so of.
+    /// overlay says changes nothing.
     pub reads: bool,
     pub parameters: Vec<Parameter>,
     /// The component that is sent.
@@ -56,7 +55,7 @@ pub enum PageToken {
     Body,
 }
 
-/// A path or query parameter.
+/// A parameter of a path or query.
 #[derive(Debug)]
 pub struct Parameter {
     /// As it stands in the URL: `types[]`.
@@ -98,7 +97,6 @@ pub enum Envelope {
     Page(String),
 }
 
-/// One component.
 #[derive(Debug)]
 pub struct Schema {
     pub description: String,
@@ -159,20 +157,21 @@ pub fn referenced(schema: &Value) -> Option<&str> {
 
 /// Adds to `found` every component that `node` refers to, directly or through others.
 pub fn reachable<'a>(node: &'a Value, document: &'a Value, found: &mut BTreeSet<&'a str>) {
-    match node {
-        Value::Object(map) => {
-            if let Some(name) = map.get("$ref").and_then(|_| referenced(node))
-                && found.insert(name)
-            {
-                reachable(&document["components"]["schemas"][name], document, found);
+    // Not by recursion: a chain of components may be as long as the document.
+    let mut open = vec![node];
+    while let Some(node) = open.pop() {
+        match node {
+            Value::Object(map) => {
+                if let Some(name) = map.get("$ref").and_then(|_| referenced(node))
+                    && found.insert(name)
+                {
+                    open.push(&document["components"]["schemas"][name]);
+                }
+                open.extend(map.values());
             }
-            map.values()
-                .for_each(|value| reachable(value, document, found));
+            Value::Array(items) => open.extend(items),
+            _ => {}
         }
-        Value::Array(items) => items
-            .iter()
-            .for_each(|item| reachable(item, document, found)),
-        _ => {}
     }
 }
 
@@ -345,11 +344,11 @@ impl Kind {
             return Self::Union;
         }
         let required = schema["required"].as_array().into_iter().flatten();
-        let required: Vec<&str> = required.filter_map(Value::as_str).collect();
+        let required: BTreeSet<&str> = required.filter_map(Value::as_str).collect();
         let properties = entries(&schema["properties"]).map(|(name, property)| Property {
             name: name.clone(),
             description: text(property, "description"),
-            required: required.contains(&name.as_str()),
+            required: required.contains(name.as_str()),
             nullable: property["nullable"] == true,
             decode: property[extensions::DECODE].as_str().map(str::to_owned),
             comma_separated: property[extensions::COMMA_SEPARATED] == true,

@@ -20,7 +20,7 @@ use super::setter::Setter;
 use super::structs::{converted, taken, with_accepted};
 use super::syntax::{argument, at_most_one, compact, ident, module, pascal, with_jiff};
 
-/// What the API calls `limit`: it is no limit of a stream.
+/// What the API calls `limit`, which does not limit a stream.
 const PAGE_SIZE: &str = "page_size";
 
 /// One operation, ready to be emitted.
@@ -381,8 +381,9 @@ fn parameters<'a>(
             .parameters
             .iter()
             .find(|parameter| parameter.name.trim_end_matches("[]") == plain.trim_end_matches('_'));
-        let parameter = parameter.ok_or_else(|| format!("the field {name} is no parameter"))?;
-        let ty = argument("Result", ty).ok_or_else(|| format!("the field {name} is no Result"))?;
+        let parameter = parameter.ok_or_else(|| format!("the field {name} is not a parameter"))?;
+        let ty =
+            argument("Result", ty).ok_or_else(|| format!("the field {name} is not a Result"))?;
         let ty = argument("Option", ty).unwrap_or(ty);
         let pages = matches!(facts.envelope, Envelope::Page(_)) && parameter.name == "limit";
         read.push(Field {

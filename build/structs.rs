@@ -4,8 +4,10 @@
 //! `src/timestamp.rs`) and can be made to fit what is not known (`src/fit.rs`); sent ones
 //! can say an explicit null and have setters (`bodies.rs`).
 
+use std::collections::BTreeMap;
+
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 use syn::{Ident, ItemStruct, Type, parse_quote};
 
 use super::enums::renamed;
@@ -32,6 +34,9 @@ pub struct Field<'a> {
     pub presence: Presence,
 }
 
+/// What a body also has; a field of such a name gets a `_`.
+const OF_EVERY_BODY: [&str; 3] = ["check", "new", "problems"];
+
 /// Whether a field may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
@@ -48,13 +53,15 @@ impl<'a> Struct<'a> {
         schema: &'a Schema,
         properties: &'a [Property],
     ) -> Result<Self, String> {
+        let by_name: BTreeMap<&str, &Property> = properties
+            .iter()
+            .map(|property| (property.name.as_str(), property))
+            .collect();
         let fields = item.fields.iter().map(|field| {
             let name = field.ident.clone().ok_or("a field without a name")?;
             let key = renamed(&field.attrs).unwrap_or_else(|| name.to_string());
-            let property = properties
-                .iter()
-                .find(|property| property.name == key)
-                .ok_or_else(|| format!("the field {key} is no property"))?;
+            let property = by_name.get(key.as_str()).copied();
+            let property = property.ok_or_else(|| format!("the field {key} is not a property"))?;
             Ok(Field::read(name, with_jiff(&field.ty), property, schema))
         });
         Ok(Self {
@@ -101,10 +108,9 @@ impl<'a> Struct<'a> {
             .iter()
             .filter(|field| field.presence == Presence::Required)
             .collect();
-        fields.sort_by_key(|field| {
-            let mut order = self.schema.required.iter();
-            order.position(|key| key == field.key())
-        });
+        let order = self.schema.required.iter().map(String::as_str).zip(0..);
+        let order: BTreeMap<&str, usize> = order.collect();
+        fields.sort_by_key(|field| order.get(field.key()));
         fields.into_iter()
     }
 
@@ -195,7 +201,7 @@ pub fn with_accepted(doc: &str, accepted: Option<&[String]>) -> String {
     format!("{doc}\n\nHere it can be {}.", values.join(", "))
 }
 
-/// Numbers and the like: a literal could not be told from what else converts into them.
+/// Numbers and the like: of a literal the compiler could not say which type it is of.
 fn is_plain(ty: &Type) -> bool {
     let plain = [
         "i64",
@@ -229,10 +235,15 @@ impl<'a> Field<'a> {
             Presence::Optional => parse_quote!(::std::option::Option<#inner>),
             Presence::Required => ty,
         };
+        let taken = schema.sent && OF_EVERY_BODY.iter().any(|taken| name == taken);
         Self {
             sent: schema.sent,
             property,
-            name,
+            name: if taken {
+                format_ident!("{name}_")
+            } else {
+                name
+            },
             ty,
             inner,
             presence,

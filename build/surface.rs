@@ -17,7 +17,6 @@ pub struct Surface {
     pub types: Vec<Type>,
 }
 
-/// One operation.
 #[derive(Debug, PartialEq)]
 pub struct Operation {
     pub id: String,
@@ -31,7 +30,7 @@ pub struct Operation {
     pub marks: Vec<&'static str>,
 }
 
-/// One argument (required) or setter of an operation.
+/// An argument (where it is required) or a setter of an operation.
 #[derive(Debug, PartialEq)]
 pub struct Argument {
     pub name: String,
@@ -47,7 +46,6 @@ pub struct Argument {
     pub accepted: Option<Vec<String>>,
 }
 
-/// One type.
 #[derive(Debug, PartialEq)]
 pub struct Type {
     pub name: String,
@@ -63,7 +61,7 @@ pub enum Kind {
     Id,
 }
 
-/// Where a struct stands.
+/// Which way a struct travels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Used {
     Sent,
@@ -71,7 +69,7 @@ pub enum Used {
     Both,
 }
 
-/// One field of a struct.
+/// A field of a struct.
 #[derive(Debug, PartialEq)]
 pub struct Field {
     pub name: String,

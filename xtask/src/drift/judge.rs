@@ -18,12 +18,10 @@ use super::spec::Spec;
 use super::trace::{self, Trace};
 use crate::codegen;
 use crate::codegen::surface::Surface;
-use crate::fetch;
+use crate::extensions::READS;
 use crate::generate::overlay::Overlay;
-use crate::generate::{self, Generated};
-
-/// Marks an operation that changes nothing though it is no GET.
-const READS: &str = "x-huntress-reads";
+use crate::generate::{self, Generated, Want};
+use crate::spec_folder;
 
 /// One change, judged.
 #[derive(Clone, Debug, Serialize)]
@@ -93,9 +91,9 @@ pub struct Made {
 impl Made {
     /// Runs the pipeline.
     pub fn of(contract: &Value, overlays: &[Overlay]) -> Result<Self> {
-        let generated = generate::attempt(contract, overlays)?;
+        let generated = generate::run_steps(contract, overlays)?;
         let model = codegen::model::Model::read(&generated.document).map_err(|why| anyhow!(why))?;
-        let code = codegen::generate(&generated.document, &model).map_err(|why| anyhow!(why))?;
+        let code = codegen::code(&generated.document, &model).map_err(|why| anyhow!(why))?;
         Ok(Self {
             surface: codegen::surface::surface(&code),
             trace: Trace::new(contract, &generated.document),
@@ -142,7 +140,7 @@ impl<'a> Base<'a> {
     pub fn judge(&self, contract: &Value, made: Result<Made>) -> Verdict {
         let drafts = compare::compare(self.contract, contract);
         let judge = Judge {
-            file: fetch::API_FILE,
+            file: spec_folder::API,
             base: Spec::new(self.contract),
             new: Spec::new(contract),
             documents: [
@@ -182,7 +180,7 @@ impl<'a> Base<'a> {
 /// Judges what is different in the webhooks document, of which nothing is generated.
 pub fn webhooks(base: &Value, new: &Value) -> Vec<Change> {
     let judge = Judge {
-        file: fetch::WEBHOOKS_FILE,
+        file: spec_folder::WEBHOOKS,
         base: Spec::new(base),
         new: Spec::new(new),
         documents: [None, None],
@@ -221,40 +219,33 @@ pub(super) struct Judge<'a> {
 
 impl Judge<'_> {
     fn wants(&self, base: &Made, new: &Made, verdict: &mut Verdict) {
-        let known = &base.generated.warnings;
-        for warning in new
+        let known = &base.generated.wants;
+        for want in new
             .generated
-            .warnings
+            .wants
             .iter()
-            .filter(|warning| !known.contains(warning))
+            .filter(|want| !known.contains(want))
         {
-            if let Some((operation, what)) = warning.split_once(": nothing tells whose id ") {
-                let (method, path) = operation.split_once(' ').unwrap_or_default();
-                let path = crate::json::escape(path);
-                let pointer = format!("/paths/{path}/{}", method.to_lowercase());
-                let (what, _) = what.split_once("; ").unwrap_or((what, ""));
-                let text = format!("{operation}: nothing tells whose id {what}");
-                verdict
-                    .changes
-                    .push(self.plain("path-id-untold", Level::Warning, pointer, text));
-                continue;
-            }
-            match warning.split_once(": nothing tells the type of ") {
-                Some((pointer, _)) => {
+            let (rule, pointer, text) = match want {
+                Want::IdOf { method, path, .. } => (
+                    "path-id-untold",
+                    format!("/paths/{}/{method}", crate::json::escape(path)),
+                    want.fact(),
+                ),
+                Want::Type { pointer, .. } => {
                     let pointer = pointer.replacen("/components/schemas/", "/definitions/", 1);
-                    let (_, what) = warning.split_once(": ").unwrap_or_default();
-                    let (what, _) = what.split_once("; ").unwrap_or((what, ""));
                     let name = pointer.strip_prefix("/definitions/").unwrap_or(&pointer);
-                    let text = format!("`{}`: {what}", name.replace("/properties/", "."));
-                    verdict.changes.push(self.plain(
-                        "schema-untyped",
-                        Level::Warning,
-                        pointer,
-                        text,
-                    ));
+                    let name = name.replace("/properties/", ".");
+                    let text = format!("`{name}`: {}", want.fact());
+                    ("schema-untyped", pointer, text)
                 }
-                None => verdict.wants.push(warning.clone()),
-            }
+                Want::Name { .. } | Want::Text { .. } => {
+                    verdict.wants.push(want.to_string());
+                    continue;
+                }
+            };
+            let change = self.plain(rule, Level::Warning, pointer, text);
+            verdict.changes.push(change);
         }
     }
 

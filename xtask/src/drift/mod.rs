@@ -42,6 +42,7 @@ use jiff::civil::Date;
 use crate::contract;
 use crate::generate::overlay;
 use crate::source::Source;
+use crate::spec_folder::SpecFolder;
 use judge::{Base, Made, Verdict};
 use report::{Compared, Report, Summary};
 use rules::Level;
@@ -69,7 +70,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<Report> {
     let entries = options.ignore.as_deref().map(ignore::read).transpose()?;
     let base = load::base_side(&options.spec, options.base.as_deref())?;
-    let overlays = overlay::read(&options.spec)?;
+    let overlays = overlay::read(&SpecFolder::new(&options.spec))?;
     let new = load::new_side(
         &options.from,
         options.webhooks_from.as_ref(),

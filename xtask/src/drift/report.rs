@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::ignore::Entry;
 use super::judge::Change;
 use super::rules::Level;
-use crate::json::visible;
+use crate::visible::visible;
 
 /// What a comparison has found.
 #[derive(Debug, Serialize)]

@@ -11,9 +11,10 @@ use serde_json::Value;
 
 use super::spec::{Operation, Spec, entries};
 use super::surface::Subject;
+use crate::codegen::model::referenced;
 use crate::contract::SHAPE;
-use crate::generate::hoist::ENVELOPE;
-use crate::generate::{mirror, walk};
+use crate::extensions::ENVELOPE;
+use crate::generate::mirror;
 use crate::json::escape;
 
 /// The subjects at each pointer of a contract.
@@ -235,7 +236,7 @@ impl<'a> Walker<'a> {
 
     /// The component that a node of the finished document stands for, and its schema.
     fn resolved(&self, node: &'a Value) -> (Option<&'a str>, &'a Value) {
-        match walk::referenced(node) {
+        match referenced(node) {
             Some(name) => (Some(name), &self.finished["components"]["schemas"][name]),
             None => (None, node),
         }
