@@ -1,22 +1,31 @@
-//! `spec/openapi.json` to the generated client.
+//! `mod codegen`: `spec/openapi.json` to the generated client.
+//!
+//! cargo looks for what a build script needs beside `build.rs`, hence the folder's name;
+//! `build.rs`, `tests/codegen.rs` and `xtask` each include it as the module `codegen`.
 //!
 //! 1. [`model`] — the facts of the document that the passes need
 //! 2. [`view`] — the document as progenitor should see it
 //! 3. [`bindings`] — progenitor
-//! 4. one pass over its output: [`enums`], [`structs`], [`bodies`], [`operations`]
+//! 4. one pass over its output: [`enums`], [`structs`], [`bodies`], [`operations`]; bodies
+//!    and operations have the same kind of [`setter`]
 //!
-//! [`surface`] renders the result for the snapshot test. The unit tests in these files
+//! [`unique`] refuses two things of one name. [`extensions`] lists the keys of ours in the
+//! document. [`surface`] renders the result for the snapshot test. The unit tests in these files
 //! run as part of `tests/codegen.rs`, since cargo does not test build scripts.
 
 pub mod bindings;
 pub mod bodies;
 pub mod enums;
+#[allow(dead_code)] // `xtask` uses all of them
+pub mod extensions;
 pub mod model;
 pub mod operations;
+pub mod setter;
 pub mod structs;
 #[allow(dead_code)] // for the snapshot test, not for build.rs
 pub mod surface;
 pub mod syntax;
+pub mod unique;
 pub mod view;
 
 use quote::quote;
@@ -31,7 +40,7 @@ use structs::Struct;
 pub struct Code<'a> {
     pub contract: &'a Contract,
     pub operations: Vec<Operation<'a>>,
-    pub structs: Vec<Struct>,
+    pub structs: Vec<Struct<'a>>,
     pub enums: Vec<OpenEnum>,
     pub unions: Vec<ItemEnum>,
     /// Name and text.
@@ -46,8 +55,8 @@ pub fn parse(openapi: &str) -> Result<(serde_json::Value, Model), String> {
 }
 
 /// Runs progenitor and reads its output.
-pub fn generate<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Code<'a>, String> {
-    let raw = bindings::generate(&view::view(document, model))?;
+pub fn code<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Code<'a>, String> {
+    let raw = bindings::run_progenitor(&view::view(document, model))?;
     let mut code = Code {
         contract: &model.contract,
         operations: operations::read(&raw, model)?,
@@ -63,8 +72,8 @@ pub fn generate<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Co
             _ => continue,
         };
         let schema = model.schemas.get(&name);
-        let schema =
-            schema.ok_or_else(|| format!("progenitor made the type {name}, which is no schema"))?;
+        let schema = schema
+            .ok_or_else(|| format!("progenitor made the type {name}, which is not a schema"))?;
         match (item, &schema.kind) {
             (Item::Struct(item), Kind::Object(properties)) => {
                 code.structs.push(Struct::read(item, schema, properties)?);
@@ -84,10 +93,11 @@ pub fn generate<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Co
             }
         }
     }
+    unique::check(&code)?;
     Ok(code)
 }
 
-/// A union takes any JSON in the end, so that a new form costs nothing.
+/// A union takes any JSON in the end, so that a new form is no error.
 fn union(item: &ItemEnum, doc: &str) -> ItemEnum {
     let (name, variants) = (&item.ident, &item.variants);
     let variants = variants.iter().map(|variant| {
@@ -118,7 +128,7 @@ impl Code<'_> {
             .ids
             .iter()
             .map(|(name, doc)| quote!(crate::ids::id_type! { #[doc = #doc] pub struct #name; }));
-        let sent: Vec<&Struct> = self.structs.iter().filter(|ty| ty.sent).collect();
+        let sent: Vec<&Struct> = self.structs.iter().filter(|ty| ty.schema.sent).collect();
         let bodies = sent.iter().map(|ty| bodies::emit(ty, &sent));
         let calls = self.operations.iter().map(Operation::emit);
         let client = self.operations.iter().map(Operation::emit_client_method);
@@ -164,8 +174,8 @@ impl Code<'_> {
 
             /// One builder for each operation. Generated from the vendor's document.
             ///
-            /// Each has a setter for what the operation can be told, options that all calls
-            /// have (`timeout`, `deadline`, `retry`, `header`, `query`), and `send`;
+            /// Each has a setter for every parameter that may be left out, the options that
+            /// all calls have (`timeout`, `deadline`, `retry`, `header`, `query`), and `send`;
             /// awaiting it does what `send` does. Lists have `stream` and `pages`.
             pub mod calls {
                 use super::types;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::drift::report::Format;
-use xtask::drift::rules::{self, Level};
-use xtask::{drift, fetch, fetched, generate, source::Source};
+use xtask::drift::{report::Format, rules::Level};
+use xtask::spec_folder::SpecFolder;
+use xtask::{drift, fetch, fetched, generate, readme, source::Source, visible};
 
 /// Maintenance verbs of the huntress workspace.
 #[derive(Parser)]
@@ -84,6 +84,7 @@ fn main() -> ExitCode {
     quiet_about_caught_panics();
     let arguments = Arguments::parse();
     let seconds = std::time::Duration::from_secs;
+    let spec = SpecFolder::new(&arguments.spec);
     let outcome = match arguments.verb {
         Verb::Fetch {
             from,
@@ -92,15 +93,17 @@ fn main() -> ExitCode {
             date,
             timeout,
         } => fetch::run(
-            &arguments.spec,
+            &spec,
             &from,
             &webhooks_from,
             captured,
             date.unwrap_or_else(fetched::today),
             seconds(timeout),
-        ),
-        Verb::Generate { check } => generate::run(&arguments.spec, check)
-            .and_then(|()| rules::document(&arguments.spec, check)),
+        )
+        .and_then(|()| readme::run(&spec, false)),
+        Verb::Generate { check } => {
+            generate::run(&spec, check).and_then(|()| readme::run(&spec, check))
+        }
         Verb::Drift {
             from,
             webhooks_from,
@@ -133,7 +136,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", visible::error(&error));
             ExitCode::FAILURE
         }
     }
@@ -150,13 +153,13 @@ fn drift(options: drift::Options, format: Format, fail_on: Level) -> ExitCode {
             ExitCode::from(u8::from(drift))
         }
         Err(error) => {
-            anstream::eprintln!("error: {error:#}");
+            anstream::eprintln!("error: {}", visible::error(&error));
             ExitCode::from(NOT_COMPARED)
         }
     }
 }
 
-/// progenitor panics on what it does not know. The panic is caught and told as an error;
+/// progenitor panics on what it does not know. The panic is caught and becomes an error, so
 /// its own message would only be in the way.
 fn quiet_about_caught_panics() {
     let usual = std::panic::take_hook();

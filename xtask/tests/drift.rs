@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use xtask::drift::Change;
 use xtask::drift::judge::{self, Base, Made};
 use xtask::drift::rules::{self, RULES};
-use xtask::fetch::{self, Document};
+use xtask::fetch::{self, Reduced};
 use xtask::generate::overlay::{self, Overlay};
 use xtask::json;
+use xtask::spec_folder::SpecFolder;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,7 +54,7 @@ static CORPUS: LazyLock<Vec<Mutation>> =
     LazyLock::new(|| serde_yaml_ng::from_str(include_str!("drift/corpus.yaml")).unwrap());
 
 static OVERLAYS: LazyLock<Vec<Overlay>> =
-    LazyLock::new(|| overlay::read(xtask::SPEC_DIR.as_ref()).unwrap());
+    LazyLock::new(|| overlay::read(&SpecFolder::new(xtask::SPEC_DIR)).unwrap());
 
 static API: LazyLock<Value> = LazyLock::new(|| contract("swagger_doc.json"));
 static WEBHOOKS: LazyLock<Value> = LazyLock::new(|| contract("webhooks_doc.json"));
@@ -144,7 +145,7 @@ impl Mutation {
         if self.base.is_empty() {
             return judged(new);
         }
-        let mut overlays = overlay::read(xtask::SPEC_DIR.as_ref()).unwrap();
+        let mut overlays = overlay::read(&SpecFolder::new(xtask::SPEC_DIR)).unwrap();
         let more = self.overlay.iter();
         overlays.extend(more.map(|yaml| Overlay::parse("more.yaml", yaml).unwrap()));
         let base = Base::new(original, &overlays).unwrap();
@@ -381,7 +382,7 @@ fn a_document_in_another_order_and_layout_is_the_same() {
             shuffle(&mut shuffled, "", &mut random);
             let text = serde_json::to_string(&shuffled).unwrap();
             assert_ne!(text, serde_json::to_string(document).unwrap());
-            Document::parse(&text, "shuffled", check).unwrap().contract
+            Reduced::parse(&text, "shuffled", check).unwrap().contract
         };
         // The snapshots show the order, which is nobody's business.
         let new = read(&API, fetch::check_swagger);

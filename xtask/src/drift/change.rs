@@ -91,7 +91,6 @@ impl Subject {
 /// The judgement for users of the crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sdk {
-    /// It is known.
     Known(Level),
     /// The crate cannot be generated from the new document.
     Unknown,
@@ -180,7 +179,6 @@ impl Finding {
 /// One change, judged.
 #[derive(Clone, Debug, Serialize)]
 pub struct Change {
-    /// The rule.
     #[serde(rename = "id")]
     pub rule: &'static Rule,
     /// The worse of the two judgements, and at least `info`.
@@ -193,7 +191,6 @@ pub struct Change {
     pub document: &'static str,
     /// The method of the operation, where one operation alone is concerned.
     pub method: Option<String>,
-    /// Its path.
     pub path: Option<String>,
     /// Its name in the crate.
     pub operation: Option<String>,

@@ -16,13 +16,12 @@ use super::sdk::repairs::Side;
 use super::sdk::{causes, repairs, trace};
 use super::wire::contract::Contract;
 use super::wire::{self, Compared};
-use crate::fetch;
+use crate::extensions::READS;
+use crate::generate::Want;
 use crate::generate::overlay::Overlay;
+use crate::{json, spec_folder};
 
 pub use super::sdk::Made;
-
-/// Marks an operation that changes nothing though it is no GET.
-const READS: &str = "x-huntress-reads";
 
 /// The API's contract that others are compared with, and what the pipeline makes of it.
 pub struct Base<'a> {
@@ -60,7 +59,7 @@ impl<'a> Base<'a> {
         let Compared { drafts, notes } = wire::compare(self.contract, contract);
         let mut judge = Judge {
             base_finished: Some(&self.made.generated.document),
-            ..Judge::new(fetch::API_FILE, self.contract, contract)
+            ..Judge::new(spec_folder::API, self.contract, contract)
         };
         let mut verdict = Verdict {
             notes,
@@ -102,7 +101,7 @@ impl<'a> Base<'a> {
 
 /// Judges what is different in the webhooks document, of which nothing is generated.
 pub fn webhooks(base: &Value, new: &Value) -> Verdict {
-    let judge = Judge::new(fetch::WEBHOOKS_FILE, base, new);
+    let judge = Judge::new(spec_folder::WEBHOOKS, base, new);
     let Compared { drafts, notes } = wire::compare(base, new);
     let drafts = drafts.into_iter();
     let findings = drafts.map(|draft| Finding::new(draft, Sdk::Known(Level::None)));
@@ -146,50 +145,31 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// What the new document wants of a maintainer, and the base's does not.
     fn wants(&self, base: &Made, new: &Made, verdict: &mut Verdict) {
-        let known = &base.generated.warnings;
-        for warning in new
-            .generated
-            .warnings
-            .iter()
-            .filter(|warning| !known.contains(warning))
-        {
-            if let Some((operation, what)) = warning.split_once(": nothing tells whose id ") {
-                let (method, path) = operation.split_once(' ').unwrap_or_default();
-                let path = crate::json::escape(path);
-                let pointer = format!("/paths/{path}/{}", method.to_lowercase());
-                let (what, _) = what.split_once("; ").unwrap_or((what, ""));
-                let text = format!("{operation}: nothing tells whose id {what}");
-                verdict.changes.push(self.plain(
-                    rule!("path-id-untold"),
-                    Level::Warning,
-                    pointer,
-                    text,
-                ));
-                continue;
-            }
-            match warning.split_once(": nothing tells the type of ") {
-                Some((pointer, _)) => {
-                    let pointer = pointer.replacen("/components/schemas/", "/definitions/", 1);
-                    let (_, what) = warning.split_once(": ").unwrap_or_default();
-                    let (what, _) = what.split_once("; ").unwrap_or((what, ""));
-                    let name = pointer.strip_prefix("/definitions/").unwrap_or(&pointer);
-                    let text = format!("`{}`: {what}", name.replace("/properties/", "."));
-                    verdict.changes.push(self.plain(
-                        rule!("schema-untyped"),
-                        Level::Warning,
-                        pointer,
-                        text,
-                    ));
+        let known = &base.generated.wants;
+        let wants = new.generated.wants.iter();
+        for want in wants.filter(|want| !known.contains(want)) {
+            let (rule, pointer, text) = match want {
+                Want::IdOf { method, path, .. } => {
+                    let pointer = format!("/paths/{}/{method}", json::escape(path));
+                    (rule!("path-id-untold"), pointer, want.fact())
                 }
-                None => verdict.wants.push(warning.clone()),
-            }
+                Want::Type { pointer, .. } => {
+                    let pointer = pointer.replacen("/components/schemas/", "/definitions/", 1);
+                    let name = pointer.strip_prefix("/definitions/").unwrap_or(&pointer);
+                    let name = name.replace("/properties/", ".");
+                    let text = format!("`{name}`: {}", want.fact());
+                    (rule!("schema-untyped"), pointer, text)
+                }
+                Want::Name { .. } | Want::Text { .. } => {
+                    verdict.wants.push(want.to_string());
+                    continue;
+                }
+            };
+            let finding = Finding::plain(rule, Level::Warning, pointer, text);
+            verdict.changes.push(self.change(&finding));
         }
-    }
-
-    /// A change that is not a change of the contract.
-    fn plain(&self, rule: &'static Rule, sdk: Level, pointer: String, text: String) -> Change {
-        self.change(&Finding::plain(rule, sdk, pointer, text))
     }
 
     fn changes(&self, findings: &[Finding]) -> impl Iterator<Item = Change> {

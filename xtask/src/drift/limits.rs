@@ -7,8 +7,9 @@
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use crate::json::{escape, visible};
+use crate::json::escape;
 use crate::references;
+use crate::visible::visible;
 
 /// The values of a contract: lists, objects and what is in them.
 const VALUES: usize = 30_000;

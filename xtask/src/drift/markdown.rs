@@ -1,7 +1,7 @@
 //! Words out of the vendor's document in a pull request: whatever they are, they become no
 //! markup, no mention, no reference, no link and no command.
 
-use crate::json::visible;
+use crate::visible::visible;
 
 /// A sentence in which what stands between backticks is code.
 ///

@@ -32,6 +32,7 @@ use serde_json::Value;
 use crate::contract;
 use crate::generate::overlay::{self, Overlay};
 use crate::source::Source;
+use crate::spec_folder::SpecFolder;
 use judge::{Base, Made, Verdict};
 use report::{Compared, Report, Summary};
 
@@ -58,7 +59,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<Report> {
     let entries = options.ignore.as_deref().map(ignore::read).transpose()?;
     let base = load::base_side(&options.spec, options.base.as_deref())?;
-    let overlays = overlay::read(&options.spec)?;
+    let overlays = overlay::read(&SpecFolder::new(&options.spec))?;
     let webhooks_from = options.webhooks_from.as_ref();
     let new = load::new_side(&options.from, webhooks_from, options.timeout)?;
     for side in [&base, &new] {

@@ -9,7 +9,7 @@ use super::change::Change;
 use super::ignore::Entry;
 use super::markdown;
 use super::rules::Level;
-use crate::json::visible;
+use crate::visible::visible;
 
 /// What a comparison has found.
 #[derive(Debug, Serialize)]
@@ -28,7 +28,6 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
-/// Counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// What compiles or works today will not.
@@ -68,7 +67,6 @@ pub struct Compared {
     pub base_digest: String,
     /// Where the vendor's is from.
     pub new: String,
-    /// Its digest.
     pub new_digest: String,
     /// Whether the webhooks were compared, too.
     pub webhooks: bool,

@@ -6,12 +6,8 @@
 //! A rule is named by its id with [`rule!`], those of a value with [`aspect!`]: an id that
 //! the table does not have does not compile.
 
-use std::path::Path;
-
-use anyhow::{Context, Result, bail};
 use serde::{Serialize, Serializer};
 
-use crate::json;
 use Level::{Breaking, Info, Warning};
 
 /// How much a change matters. The order is that of [`Ord`]: the worst is the greatest.
@@ -417,36 +413,6 @@ pub fn table() -> String {
         text.push_str(&format!("| `{id}` | {wire} | {meaning} | {action} |\n"));
     }
     text
-}
-
-const MARKS: [&str; 2] = ["<!-- rules -->\n", "<!-- end of the rules -->\n"];
-
-/// Writes the table into `xtask/README.md`, or (with `check`) fails where another stands
-/// there. Does nothing where the `spec` folder stands alone.
-pub fn document(spec: &Path, check: bool) -> Result<()> {
-    let root = spec
-        .parent()
-        .context("the spec folder stands in no folder")?;
-    let path = root.join("xtask").join("README.md");
-    if !path.is_file() {
-        return Ok(());
-    }
-    let committed = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    let [start, end] = MARKS;
-    let parts = committed.split_once(start).and_then(|(before, rest)| {
-        let (_, after) = rest.split_once(end)?;
-        Some((before, after))
-    });
-    let (before, after) = parts.context("xtask/README.md has no place for the rules")?;
-    let text = format!("{before}{start}{}{end}{after}", table());
-    if text == committed {
-        return Ok(());
-    }
-    if check {
-        bail!("the rules in xtask/README.md are stale; run `cargo xtask generate` and commit it");
-    }
-    json::write_atomically(&path, &text)
 }
 
 #[cfg(test)]

@@ -24,9 +24,9 @@ pub struct Made {
 impl Made {
     /// Runs the pipeline.
     pub fn of(contract: &Value, overlays: &[Overlay]) -> Result<Self> {
-        let generated = generate::attempt(contract, overlays)?;
+        let generated = generate::run_steps(contract, overlays)?;
         let model = codegen::model::Model::read(&generated.document).map_err(|why| anyhow!(why))?;
-        let code = codegen::generate(&generated.document, &model).map_err(|why| anyhow!(why))?;
+        let code = codegen::code(&generated.document, &model).map_err(|why| anyhow!(why))?;
         Ok(Self {
             surface: codegen::surface::surface(&code),
             trace: Trace::new(contract, &generated.document),

@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::codegen::model::referenced;
 use crate::contract::SHAPE;
 use crate::drift::change::Subject;
 use crate::drift::wire::contract::{Contract, Operation};
 use crate::drift::wire::pair::Side;
-use crate::generate::hoist::ENVELOPE;
-use crate::generate::{mirror, walk};
+use crate::extensions::ENVELOPE;
+use crate::generate::mirror;
 use crate::json;
 
 /// The subjects at each pointer of a contract.
@@ -197,7 +198,7 @@ impl<'a> Walker<'a> {
 
     /// The component that a node of the finished document stands for, and its schema.
     fn resolved(&self, node: &'a Value) -> (Option<&'a str>, &'a Value) {
-        match walk::referenced(node) {
+        match referenced(node) {
             Some(name) => (Some(name), &self.finished["components"]["schemas"][name]),
             None => (None, node),
         }
