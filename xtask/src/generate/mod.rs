@@ -13,7 +13,7 @@
 //! 8. [`hoist`], [`ids`] — inline objects, enums and ids become components; [`clashes`] — of
 //!    two names that are one in Rust, one is left out
 //! 9. [`tolerant`] — responses become tolerant, requests stay strict; [`parts`] — what
-//!    stands around a result is not a type
+//!    stands around a result is not a type; [`size`] — there is not too much
 //! 10. [`overlay`], stage `docs`, then [`docs`] where a text is missing
 //! 11. [`lint`]
 //!
@@ -35,6 +35,7 @@ pub mod problem;
 pub mod reserved;
 pub mod rust_names;
 pub mod security;
+pub mod size;
 pub mod statuses;
 pub mod tolerant;
 pub mod types;
@@ -125,6 +126,7 @@ pub fn run_steps(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
     tolerant::relax(&mut document)?;
     tolerant::prune(&mut document);
     parts::mark(&mut document)?;
+    size::check(&mut document)?;
     overlay::apply(overlays, Stage::Docs, &mut document, &mut applied)?;
     docs::fill(&mut document, &mut wants)?;
     lint::check(&mut document)?;
