@@ -44,7 +44,7 @@ pub mod want;
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
 use crate::spec_folder::{self, SpecFolder};
@@ -83,7 +83,7 @@ pub fn openapi(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
     let generated = run_steps(contract, overlays)?;
     match generated.problems.as_slice() {
         [] => {}
-        [problem] => return Err(anyhow!("{problem}")),
+        [problem] => bail!("{problem}"),
         problems => {
             let heading = format!("{} things must be repaired first", problems.len());
             return Err(Several::new(heading, problems).into());
@@ -103,9 +103,10 @@ fn prove(document: &Value) -> Result<()> {
 
 /// Takes all steps, in memory. What has a [`Problem`] is left out of the document.
 pub fn run_steps(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
-    let circular = references::circular(contract);
-    if !circular.is_empty() {
-        return Err(Several::new("these lead back to themselves", circular).into());
+    match references::circular(contract).as_slice() {
+        [] => {}
+        [pointer] => bail!("{pointer} leads back to itself"),
+        pointers => return Err(Several::new("these lead back to themselves", pointers).into()),
     }
     let (mut wants, mut problems) = (Vec::new(), Vec::new());
     let mut applied = overlay::Applied::default();
