@@ -18,6 +18,9 @@ pub const API_DOCUMENT: &str = "https://api.huntress.io/swagger_doc.json";
 /// Where the vendor serves its webhooks document.
 pub const WEBHOOKS_DOCUMENT: &str = "https://api.huntress.io/v1/webhooks_doc.json";
 
+/// The largest contract that is worked with, in bytes; the vendor's has about 110 KB.
+const MOST_FACTS: usize = 2 << 20;
+
 /// Fetches both documents, writes their contracts into `spec`, then generates.
 ///
 /// Nothing is written unless all of it works, so a failure leaves the folder as it was. What
@@ -77,10 +80,15 @@ impl Reduced {
     pub fn parse(text: &str, name: &str, check: fn(&Value) -> Result<()>) -> Result<Self> {
         let document = parse(text).with_context(|| format!("{name} cannot be used"))?;
         check(&document).with_context(|| format!("{name} cannot be used"))?;
-        Ok(Self {
-            prose: contract::prose(&document),
-            contract: json::canonical(contract::reduce(document)),
-        })
+        let prose = contract::prose(&document);
+        let contract = json::canonical(contract::reduce(document));
+        if contract.to_string().len() > MOST_FACTS {
+            bail!(
+                "{name} cannot be used: its facts are larger than {} MiB",
+                MOST_FACTS >> 20
+            );
+        }
+        Ok(Self { contract, prose })
     }
 }
 

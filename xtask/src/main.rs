@@ -113,15 +113,11 @@ fn main() -> ExitCode {
             ignore,
             timeout,
         } => {
-            let vendors = |url: &str| url.parse().expect("a source");
-            let webhooks_from = match &from {
-                Some(_) => webhooks_from,
-                None => Some(webhooks_from.unwrap_or_else(|| vendors(fetch::WEBHOOKS_DOCUMENT))),
-            };
+            let (from, webhooks_from) = compared(from, webhooks_from);
             return drift(
                 drift::Options {
                     spec: arguments.spec,
-                    from: from.unwrap_or_else(|| vendors(fetch::API_DOCUMENT)),
+                    from,
                     webhooks_from,
                     base,
                     ignore,
@@ -138,6 +134,19 @@ fn main() -> ExitCode {
         Err(error) => {
             eprintln!("error: {}", visible::error(&error));
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// The documents to compare: the vendor's own, unless others are given. Given an API document
+/// alone, the webhooks are not compared.
+fn compared(from: Option<Source>, webhooks_from: Option<Source>) -> (Source, Option<Source>) {
+    let vendors = |url: &str| Source::Url(url.to_owned());
+    match from {
+        Some(from) => (from, webhooks_from),
+        None => {
+            let webhooks = webhooks_from.unwrap_or_else(|| vendors(fetch::WEBHOOKS_DOCUMENT));
+            (vendors(fetch::API_DOCUMENT), Some(webhooks))
         }
     }
 }

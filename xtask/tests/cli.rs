@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use support::{BadInput, SPEC, UPSTREAM, Workspace, bad_inputs, http, serve};
+use support::{BadInput, SPEC, Workspace, bad_inputs, http, serve};
 
 #[test]
 fn the_committed_document_is_up_to_date_and_complete() {
@@ -35,12 +35,11 @@ fn fetching_the_contract_again_gives_the_contract() {
 }
 
 #[test]
+#[ignore = "needs the vendor's own documents, in the folder that HUNTRESS_UPSTREAM names"]
 fn the_vendors_document_over_http_gives_the_committed_contract_byte_for_byte() {
-    let Ok(api) = fs::read(format!("{UPSTREAM}/swagger_doc.json")) else {
-        println!("{UPSTREAM} is not there: the vendor's own document was not fetched");
-        return;
-    };
-    let webhooks = fs::read(format!("{UPSTREAM}/webhooks_doc.json")).unwrap();
+    let upstream = std::env::var("HUNTRESS_UPSTREAM").expect("HUNTRESS_UPSTREAM names a folder");
+    let document = |name: &str| fs::read(format!("{upstream}/{name}")).unwrap();
+    let (api, webhooks) = (document("swagger_doc.json"), document("webhooks_doc.json"));
     let workspace = Workspace::new();
     let fetched: Value = serde_json::from_str(&workspace.read("fetched.json")).unwrap();
     let files = [

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
+use openapiv3::{OpenAPI, Operation, ReferenceOr, Schema};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::walk;
@@ -12,6 +14,7 @@ use crate::contract::SHAPE;
 use crate::extensions::{
     AT_MOST_ONE, BARE, COMMA_SEPARATED, DECODE, EXACTLY_ONE, ID_OF, MORE_VALUES, NAME, VALUES,
 };
+use crate::json::escape;
 use crate::visible::Several;
 
 /// The spellings that `src/lenient.rs` knows how to decode.
@@ -25,13 +28,37 @@ pub fn check(document: &mut Value) -> Result<()> {
     let mut found: Vec<String> = Vec::new();
     operations(document, &mut found)?;
     schemas(document, &mut found)?;
-    if let Err(error) = serde_json::from_value::<openapiv3::OpenAPI>(document.clone()) {
-        found.push(format!("openapiv3 cannot parse the document: {error}"));
-    }
+    unreadable(document, &mut found)?;
     if found.is_empty() {
         return Ok(());
     }
     Err(Several::new("the generated document is not sound", found).into())
+}
+
+/// What openapiv3, which progenitor reads the document with, cannot read, and where.
+fn unreadable(document: &mut Value, found: &mut Vec<String>) -> Result<()> {
+    fn problem<T: DeserializeOwned>(node: &Value) -> Option<String> {
+        let error = serde_json::from_value::<T>(node.clone()).err()?;
+        Some(format!("openapiv3 cannot read it: {error}"))
+    }
+    let Some(whole) = problem::<OpenAPI>(document) else {
+        return Ok(());
+    };
+    let before = found.len();
+    walk::operations(document, |pointer, _, _, operation| {
+        let problem = problem::<Operation>(operation);
+        found.extend(problem.map(|problem| format!("{pointer}: {problem}")));
+        Ok(())
+    })?;
+    for (name, schema) in walk::components(document) {
+        let pointer = format!("/components/schemas/{}", escape(name));
+        let problem = problem::<ReferenceOr<Schema>>(schema);
+        found.extend(problem.map(|problem| format!("{pointer}: {problem}")));
+    }
+    if found.len() == before {
+        found.push(format!("/: {whole}"));
+    }
+    Ok(())
 }
 
 fn is_blank(node: &Value, key: &str) -> bool {
@@ -315,7 +342,7 @@ mod tests {
         );
         violates(
             |d| get(d)["parameters"][0]["in"] = json!("nowhere"),
-            "openapiv3 cannot parse the document: unknown variant `nowhere`, expected one of `query`, `header`, `path`, `cookie`",
+            "/paths/~1v1~1a/get: openapiv3 cannot read it: unknown variant `nowhere`, expected one of `query`, `header`, `path`, `cookie`",
         );
     }
 }

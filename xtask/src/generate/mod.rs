@@ -13,7 +13,7 @@
 //! 8. [`hoist`], [`ids`] — inline objects, enums and ids become components; [`clashes`] — of
 //!    two names that are one in Rust, one is left out
 //! 9. [`tolerant`] — responses become tolerant, requests stay strict; [`parts`] — what
-//!    stands around a result is not a type
+//!    stands around a result is not a type; [`size`] — there is not too much
 //! 10. [`overlay`], stage `docs`, then [`docs`] where a text is missing
 //! 11. [`lint`]
 //!
@@ -35,6 +35,7 @@ pub mod problem;
 pub mod reserved;
 pub mod rust_names;
 pub mod security;
+pub mod size;
 pub mod statuses;
 pub mod tolerant;
 pub mod types;
@@ -43,7 +44,7 @@ pub mod want;
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
 use crate::spec_folder::{self, SpecFolder};
@@ -82,7 +83,7 @@ pub fn openapi(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
     let generated = run_steps(contract, overlays)?;
     match generated.problems.as_slice() {
         [] => {}
-        [problem] => return Err(anyhow!("{problem}")),
+        [problem] => bail!("{problem}"),
         problems => {
             let heading = format!("{} things must be repaired first", problems.len());
             return Err(Several::new(heading, problems).into());
@@ -102,9 +103,10 @@ fn prove(document: &Value) -> Result<()> {
 
 /// Takes all steps, in memory. What has a [`Problem`] is left out of the document.
 pub fn run_steps(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
-    let circular = references::circular(contract);
-    if !circular.is_empty() {
-        return Err(Several::new("these lead back to themselves", circular).into());
+    match references::circular(contract).as_slice() {
+        [] => {}
+        [pointer] => bail!("{pointer} leads back to itself"),
+        pointers => return Err(Several::new("these lead back to themselves", pointers).into()),
     }
     let (mut wants, mut problems) = (Vec::new(), Vec::new());
     let mut applied = overlay::Applied::default();
@@ -125,6 +127,7 @@ pub fn run_steps(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
     tolerant::relax(&mut document)?;
     tolerant::prune(&mut document);
     parts::mark(&mut document)?;
+    size::check(&mut document)?;
     overlay::apply(overlays, Stage::Docs, &mut document, &mut applied)?;
     docs::fill(&mut document, &mut wants)?;
     lint::check(&mut document)?;

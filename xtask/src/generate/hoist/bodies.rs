@@ -23,17 +23,17 @@ pub fn hoist(document: &mut Value) -> Result<()> {
                 Some(name) => users.entry(name.to_owned()).or_default().push(id.clone()),
                 None if schema.is_object() => {
                     let schema = std::mem::replace(schema, walk::reference(&id));
-                    inline.push((id.clone(), schema));
+                    inline.push((pointer.to_owned(), id.clone(), schema));
                 }
                 None => bail!("{pointer}/requestBody has no schema"),
             }
         }
         Ok(())
     })?;
-    for (name, schema) in inline {
+    for (pointer, name, schema) in inline {
         let components = walk::components(document);
         if components.insert(name.clone(), schema).is_some() {
-            bail!("the inline request body {name} has the name of a component");
+            bail!("{pointer}/requestBody would be named {name}, as another component is");
         }
     }
     let of_one = users

@@ -24,6 +24,7 @@ pub fn hoist(document: &mut Value) -> Result<()> {
                 continue;
             };
             match referenced(schema) {
+                Some(name) if found.contains_key(name) => {}
                 Some(name) => found.extend(component_page(name, &schemas)),
                 None => {
                     let Some((name, component)) = inline(schema) else {

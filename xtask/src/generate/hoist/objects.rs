@@ -8,14 +8,15 @@
 //!
 //! The properties of all places that have one name by overlay or by `id` add up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::super::{Want, names::singular, walk};
 use crate::codegen::syntax::pascal;
 use crate::extensions::{DECODE, ENVELOPE, NAME};
+use crate::json;
 
 /// What belongs to a place and not to the type that stands there.
 const OF_THE_PLACE: [&str; 3] = ["nullable", "deprecated", DECODE];
@@ -25,10 +26,14 @@ pub fn hoist(document: &mut Value, wants: &mut Vec<Want>) -> Result<()> {
     let mut hoister = Hoister {
         declared: std::mem::take(walk::components(document)),
         hoisted: BTreeMap::new(),
+        shapes: BTreeMap::new(),
         places: BTreeMap::new(),
         wants,
         named_only: true,
     };
+    for component in &vendor {
+        hoister.keep_shape(component);
+    }
     // Named ones first, so that an unnamed one of the same shape finds its name.
     for named_only in [true, false] {
         hoister.named_only = named_only;
@@ -36,6 +41,7 @@ pub fn hoist(document: &mut Value, wants: &mut Vec<Want>) -> Result<()> {
             let mut schema = hoister.declared[component].take();
             hoister.children(&mut schema, component)?;
             hoister.declared[component] = schema;
+            hoister.keep_shape(component);
         }
     }
     // The first round may leave unnamed objects inside what it hoisted.
@@ -43,7 +49,8 @@ pub fn hoist(document: &mut Value, wants: &mut Vec<Want>) -> Result<()> {
     for name in names {
         let mut schema = hoister.hoisted[&name].clone();
         hoister.children(&mut schema, &name)?;
-        hoister.hoisted.insert(name, schema);
+        hoister.hoisted.insert(name.clone(), schema);
+        hoister.keep_shape(&name);
     }
     let Hoister {
         mut declared,
@@ -63,6 +70,8 @@ struct Hoister<'a> {
     /// The components that were there before.
     declared: Map<String, Value>,
     hoisted: BTreeMap<String, Value>,
+    /// The components that have, or had, a shape.
+    shapes: BTreeMap<String, BTreeSet<String>>,
     /// The places that gave components their names.
     places: BTreeMap<String, String>,
     wants: &'a mut Vec<Want>,
@@ -150,12 +159,28 @@ impl Hoister<'_> {
         Ok(name)
     }
 
+    /// A component of the same shape, rather one that was there before.
     fn same_shape(&self, schema: &Value) -> Option<String> {
-        let candidates = self.declared.iter().chain(&self.hoisted);
-        candidates
-            .filter(|(_, other)| other.get(ENVELOPE).is_none())
-            .find(|(_, other)| other["properties"] == schema["properties"])
-            .map(|(name, _)| name.clone())
+        let shape = shape(schema);
+        let had = self.shapes.get(&shape)?.iter();
+        let has = had.filter(|name| {
+            let other = self.component(name);
+            other.is_some_and(|other| other.get(ENVELOPE).is_none() && self::shape(other) == shape)
+        });
+        has.min_by_key(|name| !self.declared.contains_key(*name))
+            .cloned()
+    }
+
+    /// Remembers the shape that a component has by now.
+    fn keep_shape(&mut self, name: &str) {
+        if let Some(shape) = self.component(name).map(shape) {
+            let names = self.shapes.entry(shape).or_default();
+            names.insert(name.to_owned());
+        }
+    }
+
+    fn component(&self, name: &str) -> Option<&Value> {
+        self.declared.get(name).or_else(|| self.hoisted.get(name))
     }
 
     /// Moves a schema into the component `name`, and leaves a reference.
@@ -172,11 +197,18 @@ impl Hoister<'_> {
         let declared = self.declared.get(&name);
         match self.hoisted.get_mut(&name) {
             Some(existing) => add_up(existing, component, &name)?,
-            None if declared.is_some_and(|it| it["properties"] == component["properties"]) => {}
-            None => drop(self.hoisted.insert(name, component)),
+            None if declared.is_some_and(|declared| shape(declared) == shape(&component)) => {}
+            None => drop(self.hoisted.insert(name.clone(), component)),
         }
+        self.keep_shape(&name);
         Ok(())
     }
+}
+
+/// What two components of one shape have in common.
+fn shape(schema: &Value) -> String {
+    let shape = json!([schema["properties"], schema["oneOf"]]);
+    json::canonical(shape).to_string()
 }
 
 fn after_place(owner: &str, property: &str) -> String {
@@ -216,7 +248,6 @@ fn add_up(component: &mut Value, other: Value, name: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[track_caller]
     fn hoisted(schemas: Value) -> (Value, Vec<Want>) {
@@ -268,6 +299,20 @@ mod tests {
         let component = "AY".to_owned();
         let what = "an inline object";
         assert_eq!(wants, [Want::Name { component, what }]);
+    }
+
+    #[test]
+    fn a_union_has_the_shape_of_the_same_union_only() {
+        let one_of = |ty: &str| json!({"oneOf": [{"type": ty}, {"type": "integer"}]});
+        let (schemas, wants) = hoisted(json!({
+            "A": object(json!({"x": one_of("string"), "y": one_of("boolean"), "z": one_of("string")})),
+            "List": {"type": "array", "items": {"type": "string"}},
+        }));
+        let a = &schemas["A"]["properties"];
+        assert_eq!(a["x"], walk::reference("AX"));
+        assert_eq!(a["y"], walk::reference("AY"));
+        assert_eq!(a["z"], walk::reference("AX"));
+        assert_eq!(wants.len(), 2);
     }
 
     #[test]
