@@ -18,7 +18,6 @@ pub fn same<'a>(c: &Comparer<'a>, base: &'a Value, new: &'a Value) -> bool {
 
 /// `open` has the pairs that this one lies within, where a name led to one of the two: what
 /// is within itself is the same if all else is.
-
 fn same_within<'a>(
     c: &Comparer<'a>,
     base: &'a Value,
