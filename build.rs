@@ -21,7 +21,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), String> {
     let text = std::fs::read_to_string(DOCUMENT).map_err(|error| error.to_string())?;
     let (document, model) = codegen::parse(&text)?;
-    let code = codegen::generate(&document, &model)?.render()?;
+    let code = codegen::code(&document, &model)?.render()?;
     let folder = std::env::var_os("OUT_DIR").ok_or("cargo did not set OUT_DIR")?;
     let target = Path::new(&folder).join("generated.rs");
     std::fs::write(target, code).map_err(|error| error.to_string())

@@ -184,8 +184,9 @@ fn words<E: Display>(problem: E) -> String {
 }
 
 fn range(minimum: i64, maximum: i64) -> String {
-    match maximum {
-        i64::MAX => format!("at least {minimum}"),
+    match (minimum, maximum) {
+        (_, i64::MAX) => format!("at least {minimum}"),
+        (i64::MIN, _) => format!("at most {maximum}"),
         _ => format!("from {minimum} to {maximum}"),
     }
 }
@@ -212,6 +213,10 @@ mod tests {
         assert_eq!(
             told(|p| p.in_range("minimum", Some(0_u32), 1, i64::MAX)),
             "`minimum` is 0; it must be at least 1"
+        );
+        assert_eq!(
+            told(|p| p.in_range("size", Some(10_u32), i64::MIN, 9)),
+            "`size` is 10; it must be at most 9"
         );
         let length = |text: String| told(|p| p.length("name", Some(&text), 1, 256));
         assert_eq!(length("ü".repeat(256)), "");

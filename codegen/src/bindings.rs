@@ -1,6 +1,6 @@
 //! progenitor, run on our view of the document.
 //!
-//! progenitor panics on what it does not know. [`generate`] turns that into an error
+//! progenitor panics on what it does not know. [`run_progenitor`] turns that into an error
 //! that says which operation or schema it was, by asking for each of them alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +9,7 @@ use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TagSt
 use serde_json::{Value, json};
 
 /// progenitor's whole output for the document.
-pub fn generate(view: &Value) -> Result<syn::File, String> {
+pub fn run_progenitor(view: &Value) -> Result<syn::File, String> {
     run(view).map_err(|problem| match blame(view) {
         Some(culprit) => culprit,
         None => problem,
@@ -35,7 +35,7 @@ fn run(view: &Value) -> Result<syn::File, String> {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
             return Err(format!(
-                "progenitor panicked: {}",
+                "progenitor cannot make code of it: {}",
                 text.unwrap_or("without a message")
             ));
         }
@@ -45,9 +45,10 @@ fn run(view: &Value) -> Result<syn::File, String> {
 
 fn blame(view: &Value) -> Option<String> {
     for (name, _) in view["components"]["schemas"].as_object()? {
-        let mut alone = view.clone();
-        alone["paths"] = json!({});
-        alone["components"]["schemas"] = closure(view, name);
+        let alone = json!({
+            "openapi": view["openapi"], "info": view["info"], "paths": {},
+            "components": {"schemas": closure(view, name)},
+        });
         if let Err(problem) = run(&alone) {
             return Some(format!("schema {name}: {problem}"));
         }
@@ -99,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_panic_of_progenitor_names_the_schema() {
-        let error = generate(&json!({
+        let error = run_progenitor(&json!({
             "openapi": "3.0.3", "info": {"title": "t", "version": "1"}, "paths": {},
             "components": {"schemas": {
                 "Good": {"type": "string"},

@@ -3,24 +3,29 @@
 //! 1. [`model`] — the facts of the document that the passes need
 //! 2. [`view`] — the document as progenitor should see it
 //! 3. [`bindings`] — progenitor
-//! 4. one pass over its output: [`enums`], [`structs`], [`bodies`], [`operations`]
+//! 4. one pass over its output: [`enums`], [`structs`], [`bodies`], [`operations`]; bodies
+//!    and operations have the same kind of [`setter`]
 //! 5. [`links`] — what the docs name becomes a link
 //! 6. [`inline`], so that users compile what they call
 //!
-//! [`surface`] says what of it users of the crate see, for the snapshots and for drift.
+//! [`unique`] refuses two things of one name. [`extensions`] lists the keys of ours in the
+//! document. [`surface`] says what users of the crate see, for the snapshots and for drift.
 //!
 //! `build.rs` of `huntress` and `xtask` use this; it is not published.
 
 pub mod bindings;
 pub mod bodies;
 pub mod enums;
+pub mod extensions;
 pub mod inline;
 pub mod links;
 pub mod model;
 pub mod operations;
+pub mod setter;
 pub mod structs;
 pub mod surface;
 pub mod syntax;
+pub mod unique;
 pub mod view;
 
 use quote::quote;
@@ -36,7 +41,7 @@ pub struct Code<'a> {
     pub contract: &'a Contract,
     tags: &'a [String],
     pub operations: Vec<Operation<'a>>,
-    pub structs: Vec<Struct>,
+    pub structs: Vec<Struct<'a>>,
     pub enums: Vec<OpenEnum>,
     pub unions: Vec<ItemEnum>,
     /// Name and text.
@@ -51,8 +56,8 @@ pub fn parse(openapi: &str) -> Result<(serde_json::Value, Model), String> {
 }
 
 /// Runs progenitor and reads its output.
-pub fn generate<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Code<'a>, String> {
-    let raw = bindings::generate(&view::view(document, model))?;
+pub fn code<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Code<'a>, String> {
+    let raw = bindings::run_progenitor(&view::view(document, model))?;
     let mut code = Code {
         contract: &model.contract,
         tags: &model.tags,
@@ -69,8 +74,8 @@ pub fn generate<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Co
             _ => continue,
         };
         let schema = model.schemas.get(&name);
-        let schema =
-            schema.ok_or_else(|| format!("progenitor made the type {name}, which is no schema"))?;
+        let schema = schema
+            .ok_or_else(|| format!("progenitor made the type {name}, which is not a schema"))?;
         match (item, &schema.kind) {
             (Item::Struct(item), Kind::Object(properties)) => {
                 code.structs.push(Struct::read(item, schema, properties)?);
@@ -91,10 +96,11 @@ pub fn generate<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Co
             }
         }
     }
+    unique::check(&code)?;
     Ok(code)
 }
 
-/// A union takes any JSON in the end, so that a new form costs nothing.
+/// A union takes any JSON in the end, so that a new form is no error.
 fn union(item: &ItemEnum, doc: &str) -> ItemEnum {
     let (name, variants) = (&item.ident, &item.variants);
     let variants = variants.iter().map(|variant| {
@@ -125,7 +131,7 @@ impl Code<'_> {
             .ids
             .iter()
             .map(|(name, doc)| quote!(crate::ids::id_type! { #[doc = #doc] pub struct #name; }));
-        let sent: Vec<&Struct> = self.structs.iter().filter(|ty| ty.sent).collect();
+        let sent: Vec<&Struct> = self.structs.iter().filter(|ty| ty.schema.sent).collect();
         let bodies = sent.iter().map(|ty| bodies::emit(ty, &sent));
         let calls = self.operations.iter().map(Operation::emit);
         let groups = self.tags.iter().map(|tag| {

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::value::Index;
 use serde_json::{Map, Value};
 
+use super::extensions;
+
 /// The document's operations and components, as plain facts.
 #[derive(Debug, Default)]
 pub struct Model {
@@ -27,7 +29,6 @@ pub struct Contract {
     pub digest: String,
 }
 
-/// One operation.
 #[derive(Debug)]
 pub struct Operation {
     pub id: String,
@@ -41,7 +42,7 @@ pub struct Operation {
     /// Whether a managed account can be asked for it: the mirror exists.
     pub account_scope: bool,
     /// Whether it changes nothing, so that it may be sent twice: every GET, and what an
-    /// overlay says so of.
+    /// overlay says changes nothing.
     pub reads: bool,
     pub parameters: Vec<Parameter>,
     /// The component that is sent.
@@ -59,7 +60,7 @@ pub enum PageToken {
     Body,
 }
 
-/// A path or query parameter.
+/// A parameter of a path or query.
 #[derive(Debug)]
 pub struct Parameter {
     /// As it stands in the URL: `types[]`.
@@ -74,6 +75,12 @@ pub struct Parameter {
     pub id: Option<String>,
     /// The values of its enum that it takes, where it does not take all.
     pub accepted: Option<Vec<String>>,
+    pub limits: Limits,
+}
+
+/// The least and the largest value of an integer, where the document says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
     pub minimum: Option<i64>,
     pub maximum: Option<i64>,
 }
@@ -95,7 +102,6 @@ pub enum Envelope {
     Page(String),
 }
 
-/// One component.
 #[derive(Debug)]
 pub struct Schema {
     pub description: String,
@@ -136,24 +142,43 @@ pub struct Property {
     pub comma_separated: bool,
     /// The values of its enum that it takes, where it does not take all.
     pub accepted: Option<Vec<String>>,
-    pub minimum: Option<i64>,
-    pub maximum: Option<i64>,
+    pub limits: Limits,
     pub min_length: Option<i64>,
     pub max_length: Option<i64>,
 }
 
-const ENVELOPE: &str = "x-huntress-envelope";
-const PART_OF_ENVELOPE: &str = "x-huntress-part-of-envelope";
-const ID: &str = "x-huntress-id";
-const ACCEPTED: &str = "x-huntress-values";
-const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+/// The methods that a path item can have.
+pub const METHODS: [&str; 8] = [
+    "get", "put", "post", "delete", "options", "head", "patch", "trace",
+];
 
-/// The component that a `$ref`, bare or in a single-entry `allOf`, names.
+/// The component that a `$ref`, bare or in an `allOf` of nothing else, names.
 pub fn referenced(schema: &Value) -> Option<&str> {
-    let reference = schema["$ref"]
-        .as_str()
-        .or_else(|| schema["allOf"][0]["$ref"].as_str());
-    reference?.strip_prefix("#/components/schemas/")
+    let reference = match schema["allOf"].as_array().map(Vec::as_slice) {
+        Some([only]) => &only["$ref"],
+        _ => &schema["$ref"],
+    };
+    reference.as_str()?.strip_prefix("#/components/schemas/")
+}
+
+/// Adds to `found` every component that `node` refers to, directly or through others.
+pub fn reachable<'a>(node: &'a Value, document: &'a Value, found: &mut BTreeSet<&'a str>) {
+    // Not by recursion: a chain of components may be as long as the document.
+    let mut open = vec![node];
+    while let Some(node) = open.pop() {
+        match node {
+            Value::Object(map) => {
+                if let Some(name) = map.get("$ref").and_then(|_| referenced(node))
+                    && found.insert(name)
+                {
+                    open.push(&document["components"]["schemas"][name]);
+                }
+                open.extend(map.values());
+            }
+            Value::Array(items) => open.extend(items),
+            _ => {}
+        }
+    }
 }
 
 /// The JSON schema of a success response and its envelope, resolved.
@@ -188,20 +213,22 @@ impl Model {
             }
         }
         for (name, schema) in entries(&document["components"]["schemas"]) {
-            if schema.get(ENVELOPE).is_none() && schema.get(PART_OF_ENVELOPE).is_none() {
+            if schema.get(extensions::ENVELOPE).is_none()
+                && schema.get(extensions::PART_OF_ENVELOPE).is_none()
+            {
                 let schema = Schema {
                     description: text(schema, "description"),
                     kind: Kind::read(schema),
                     required: texts(&schema["required"]).unwrap_or_default(),
-                    exactly_one: texts(&schema["x-huntress-exactly-one"]).unwrap_or_default(),
-                    at_most_one: texts(&schema["x-huntress-at-most-one"]).unwrap_or_default(),
+                    exactly_one: texts(&schema[extensions::EXACTLY_ONE]).unwrap_or_default(),
+                    at_most_one: texts(&schema[extensions::AT_MOST_ONE]).unwrap_or_default(),
                     sent: sent.contains(name.as_str()),
                     received: received.contains(name.as_str()),
                 };
                 model.schemas.insert(name.clone(), schema);
             }
         }
-        let contract = &document["info"]["x-huntress-contract"];
+        let contract = &document["info"][extensions::CONTRACT];
         model.contract = Contract {
             captured: contract["captured"].as_str().map(str::to_owned),
             taken_over: text(contract, "taken_over"),
@@ -226,8 +253,8 @@ impl Operation {
             description: text(operation, "description"),
             tag: text(&operation["tags"], 0),
             deprecated: operation["deprecated"] == true,
-            account_scope: operation["x-huntress-account-scope"] == true,
-            reads: method == "get" || operation["x-huntress-reads"] == true,
+            account_scope: operation[extensions::ACCOUNT_SCOPE] == true,
+            reads: method == "get" || operation[extensions::READS] == true,
             parameters: parameters
                 .map(|parameter| Parameter::read(document, parameter))
                 .collect(),
@@ -258,18 +285,35 @@ impl Parameter {
         let schema = &parameter["schema"];
         let component =
             referenced(schema).map(|name| (name, &document["components"]["schemas"][name]));
-        let id = component.filter(|(_, component)| component[ID] == true);
+        let id = component.filter(|(_, component)| component[extensions::ID] == true);
         Self {
             name: text(parameter, "name"),
-            setter: parameter["x-huntress-name"].as_str().map(str::to_owned),
+            setter: parameter[extensions::NAME].as_str().map(str::to_owned),
             description: text(parameter, "description"),
             required: parameter["required"] == true,
             comma_separated: schema["type"] == "array" && parameter["explode"] == false,
             id: id.map(|(name, _)| name.to_owned()),
             accepted: accepted(schema),
-            minimum: schema["minimum"].as_i64(),
-            maximum: schema["maximum"].as_i64(),
+            limits: Limits::read(schema),
         }
+    }
+}
+
+impl Limits {
+    fn read(schema: &Value) -> Self {
+        let limit = |key: &str| schema[key].as_i64().filter(|_| schema["type"] == "integer");
+        Self {
+            minimum: limit("minimum"),
+            maximum: limit("maximum"),
+        }
+    }
+
+    /// Both, an absent one as the end of the numbers; `None` where there is no limit.
+    pub fn bounds(&self) -> Option<(i64, i64)> {
+        let Self { minimum, maximum } = *self;
+        minimum
+            .or(maximum)
+            .map(|_| (minimum.unwrap_or(i64::MIN), maximum.unwrap_or(i64::MAX)))
     }
 }
 
@@ -278,7 +322,7 @@ impl Envelope {
         let Some((name, schema)) = success(document, operation) else {
             return Ok(Self::Nothing);
         };
-        let Some(envelope) = schema.get(ENVELOPE) else {
+        let Some(envelope) = schema.get(extensions::ENVELOPE) else {
             let keys = entries(&schema["properties"]).map(|(key, _)| key.clone());
             return Ok(Self::Bare(keys.collect()));
         };
@@ -300,11 +344,11 @@ impl Envelope {
 
 impl Kind {
     fn read(schema: &Value) -> Self {
-        if schema[ID] == true {
+        if schema[extensions::ID] == true {
             return Self::Id;
         }
         if schema.get("enum").is_some() {
-            let docs = entries(&schema["x-huntress-value-docs"]);
+            let docs = entries(&schema[extensions::VALUE_DOCS]);
             let docs =
                 docs.filter_map(|(value, doc)| Some((value.clone(), doc.as_str()?.to_owned())));
             return Self::Enum(docs.collect());
@@ -313,17 +357,16 @@ impl Kind {
             return Self::Union;
         }
         let required = schema["required"].as_array().into_iter().flatten();
-        let required: Vec<&str> = required.filter_map(Value::as_str).collect();
+        let required: BTreeSet<&str> = required.filter_map(Value::as_str).collect();
         let properties = entries(&schema["properties"]).map(|(name, property)| Property {
             name: name.clone(),
             description: text(property, "description"),
-            required: required.contains(&name.as_str()),
+            required: required.contains(name.as_str()),
             nullable: property["nullable"] == true,
-            decode: property["x-huntress-decode"].as_str().map(str::to_owned),
-            comma_separated: property["x-huntress-comma-separated"] == true,
+            decode: property[extensions::DECODE].as_str().map(str::to_owned),
+            comma_separated: property[extensions::COMMA_SEPARATED] == true,
             accepted: accepted(property),
-            minimum: property["minimum"].as_i64(),
-            maximum: property["maximum"].as_i64(),
+            limits: Limits::read(property),
             min_length: property["minLength"].as_i64(),
             max_length: property["maxLength"].as_i64(),
         });
@@ -333,7 +376,7 @@ impl Kind {
 
 /// The values that a place takes of its enum, or its list of such.
 fn accepted(schema: &Value) -> Option<Vec<String>> {
-    texts(&schema[ACCEPTED]).or_else(|| texts(&schema["items"][ACCEPTED]))
+    texts(&schema[extensions::VALUES]).or_else(|| texts(&schema["items"][extensions::VALUES]))
 }
 
 fn texts(node: &Value) -> Option<Vec<String>> {
@@ -347,22 +390,4 @@ fn text(node: &Value, key: impl Index) -> String {
 
 fn entries(node: &Value) -> impl Iterator<Item = (&String, &Value)> {
     node.as_object().into_iter().flat_map(Map::iter)
-}
-
-fn reachable<'a>(node: &'a Value, document: &'a Value, found: &mut BTreeSet<&'a str>) {
-    match node {
-        Value::Object(map) => {
-            if let Some(name) = map.get("$ref").and_then(|_| referenced(node))
-                && found.insert(name)
-            {
-                reachable(&document["components"]["schemas"][name], document, found);
-            }
-            map.values()
-                .for_each(|value| reachable(value, document, found));
-        }
-        Value::Array(items) => items
-            .iter()
-            .for_each(|item| reachable(item, document, found)),
-        _ => {}
-    }
 }

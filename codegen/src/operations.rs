@@ -16,10 +16,11 @@ use syn::{
 };
 
 use super::model::{self, Envelope, Model, PageToken, Parameter};
+use super::setter::Setter;
 use super::structs::{converted, taken, with_accepted};
-use super::syntax::{argument, compact, ident, module, pascal, with_jiff};
+use super::syntax::{argument, at_most_one, compact, ident, module, pascal, with_jiff};
 
-/// What the API calls `limit`: it is no limit of a stream.
+/// What the API calls `limit`, which does not limit a stream.
 const PAGE_SIZE: &str = "page_size";
 
 /// One operation, ready to be emitted.
@@ -108,13 +109,13 @@ impl<'a> Operation<'a> {
         let doc = format!("Made by [`{id}`](crate::Client::{id}).", id = facts.id);
         let (id, method, path) = (&facts.id, ident(&facts.method), &facts.path);
         let names: Vec<_> = self.fields.iter().map(|field| &field.name).collect();
-        let unpacked = self
-            .fields
-            .iter()
-            .map(|Field { name, inner, .. }| match name == inner {
-                true => quote!(#name),
-                false => quote!(#name: #inner),
-            });
+        let unpacked = self.fields.iter().map(|Field { name, inner, .. }| {
+            if name == inner {
+                quote!(#name)
+            } else {
+                quote!(#name: #inner)
+            }
+        });
         let types = self
             .fields
             .iter()
@@ -122,8 +123,8 @@ impl<'a> Operation<'a> {
                 (ty, true) => quote!(#ty),
                 (ty, false) => quote!(::std::option::Option<#ty>),
             });
-        let body: Vec<_> = facts.body.as_deref().map(ident).into_iter().collect();
-        let body_field: Vec<_> = body.iter().map(|_| ident("body")).collect();
+        let body = at_most_one(facts.body.as_deref().map(ident));
+        let body_field = at_most_one(facts.body.as_ref().map(|_| ident("body")));
         let required: Vec<_> = self.arguments().map(|field| &field.name).collect();
         let required_types = self.arguments().map(|field| &field.ty);
         let optional = self.fields.iter().filter(|field| !field.parameter.required);
@@ -215,7 +216,7 @@ impl<'a> Operation<'a> {
         let (name, facts) = (&self.name, self.facts);
         let item = argument("Page", &self.returns).expect("a page is read as one");
         let size = self.fields.iter().find(|field| field.name == PAGE_SIZE);
-        let largest = size.map(|field| field.parameter.maximum.unwrap_or(500));
+        let largest = size.map(|field| field.parameter.limits.maximum.unwrap_or(500));
         let note = largest
             .map(|largest| format!(", {largest} a page unless `{PAGE_SIZE}` says otherwise"));
         let note = note.unwrap_or_default();
@@ -380,8 +381,9 @@ fn parameters<'a>(
             .parameters
             .iter()
             .find(|parameter| parameter.name.trim_end_matches("[]") == plain.trim_end_matches('_'));
-        let parameter = parameter.ok_or_else(|| format!("the field {name} is no parameter"))?;
-        let ty = argument("Result", ty).ok_or_else(|| format!("the field {name} is no Result"))?;
+        let parameter = parameter.ok_or_else(|| format!("the field {name} is not a parameter"))?;
+        let ty =
+            argument("Result", ty).ok_or_else(|| format!("the field {name} is not a Result"))?;
         let ty = argument("Option", ty).unwrap_or(ty);
         let pages = matches!(facts.envelope, Envelope::Page(_)) && parameter.name == "limit";
         read.push(Field {
@@ -500,49 +502,17 @@ fn rebuild(expression: &Expr, fields: &[Field]) -> Result<Expr, String> {
 
 /// The setter of a parameter that need not be set.
 fn setter(field: &Field) -> Option<TokenStream> {
-    let Field {
-        name,
-        ty,
-        parameter,
-        ..
-    } = field;
-    if parameter.required {
-        return None;
-    }
-    let key = field.key();
-    let doc = with_accepted(&parameter.description, parameter.accepted.as_deref());
-    Some(match argument("Vec", ty) {
-        Some(item) => quote! {
-            #[doc = #doc]
-            pub fn #name<I>(mut self, values: I) -> Self
-            where
-                I: ::std::iter::IntoIterator,
-                I::Item: ::std::convert::TryInto<#item, Error: ::std::fmt::Display>,
-            {
-                self.#name = self.call.problems.list(#key, values);
-                self
-            }
-        },
-        None => {
-            let value = match parameter.minimum {
-                Some(minimum) => {
-                    let maximum = parameter.maximum.unwrap_or(i64::MAX);
-                    quote!(self.call.problems.number(#key, value, #minimum, #maximum))
-                }
-                None => quote!(self.call.problems.value(#key, value)),
-            };
-            quote! {
-                #[doc = #doc]
-                pub fn #name<V>(mut self, value: V) -> Self
-                where
-                    V: ::std::convert::TryInto<#ty, Error: ::std::fmt::Display>,
-                {
-                    self.#name = #value;
-                    self
-                }
-            }
-        }
-    })
+    let parameter = field.parameter;
+    let setter = Setter {
+        name: &field.name,
+        key: field.key(),
+        doc: &with_accepted(&parameter.description, parameter.accepted.as_deref()),
+        ty: &field.ty,
+        limits: parameter.limits,
+        problems: quote!(self.call.problems),
+        wrap: None,
+    };
+    (!parameter.required).then(|| setter.emit())
 }
 
 fn check(field: &Field) -> Option<TokenStream> {
@@ -567,8 +537,7 @@ fn check(field: &Field) -> Option<TokenStream> {
     if let (Some(_), true) = (&parameter.id, parameter.required) {
         return Some(quote!(call.problems.id(#key, #name.get());));
     }
-    let minimum = parameter.minimum?;
-    let maximum = parameter.maximum.unwrap_or(i64::MAX);
+    let (minimum, maximum) = parameter.limits.bounds()?;
     let value = if parameter.required {
         quote!(Some(#name))
     } else {
@@ -629,8 +598,7 @@ mod tests {
                 comma_separated: true,
                 id: None,
                 accepted: None,
-                minimum: None,
-                maximum: None,
+                limits: model::Limits::default(),
             }],
             body: None,
             envelope: Envelope::Nothing,

@@ -4,51 +4,38 @@
 //! `src/timestamp.rs`) and can be made to fit what is not known (`src/fit.rs`); sent ones
 //! can say an explicit null and have setters (`bodies.rs`).
 
+use std::collections::BTreeMap;
+
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 use syn::{Ident, ItemStruct, Type, parse_quote};
 
 use super::enums::renamed;
 use super::model::{Property, Schema};
 use super::syntax::{argument, compact, ident, with_jiff};
 
-/// One struct.
-pub struct Struct {
+/// A struct of progenitor's, with the schema that it was made of.
+pub struct Struct<'a> {
     pub name: Ident,
-    pub doc: String,
-    pub sent: bool,
-    pub received: bool,
-    pub fields: Vec<Field>,
-    /// The order of `new`'s arguments.
-    order: Vec<String>,
-    /// Of these fields one must be set.
-    pub exactly_one: Vec<String>,
-    /// Of these fields one may be set.
-    pub at_most_one: Vec<String>,
+    pub schema: &'a Schema,
+    pub fields: Vec<Field<'a>>,
 }
 
-/// One field.
-pub struct Field {
+/// A field, with the property that it was made of.
+pub struct Field<'a> {
     pub name: Ident,
-    /// As it stands in JSON.
-    pub key: String,
-    pub doc: String,
+    pub property: &'a Property,
+    /// Whether it is one of a body.
+    pub sent: bool,
     /// The whole type: `Option<T>`, `Option<Option<T>>` where null can be sent, or `T`.
     pub ty: Type,
     /// `T`.
     pub inner: Type,
     pub presence: Presence,
-    /// The name of a module in `src/lenient.rs`.
-    pub decode: Option<String>,
-    /// The list travels as one comma-separated value.
-    pub comma_separated: bool,
-    /// The values of its enum that it takes, where it does not take all.
-    pub accepted: Option<Vec<String>>,
-    pub minimum: Option<i64>,
-    pub maximum: Option<i64>,
-    pub min_length: Option<i64>,
-    pub max_length: Option<i64>,
 }
+
+/// What a body also has; a field of such a name gets a `_`.
+const OF_EVERY_BODY: [&str; 3] = ["check", "new", "problems"];
 
 /// Whether a field may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,30 +46,27 @@ pub enum Presence {
     Nullable,
 }
 
-impl Struct {
+impl<'a> Struct<'a> {
     /// Reads progenitor's struct.
     pub fn read(
         item: &ItemStruct,
-        schema: &Schema,
-        properties: &[Property],
+        schema: &'a Schema,
+        properties: &'a [Property],
     ) -> Result<Self, String> {
+        let by_name: BTreeMap<&str, &Property> = properties
+            .iter()
+            .map(|property| (property.name.as_str(), property))
+            .collect();
         let fields = item.fields.iter().map(|field| {
             let name = field.ident.clone().ok_or("a field without a name")?;
             let key = renamed(&field.attrs).unwrap_or_else(|| name.to_string());
-            let property = properties
-                .iter()
-                .find(|property| property.name == key)
-                .ok_or_else(|| format!("the field {key} is no property"))?;
+            let property = by_name.get(key.as_str()).copied();
+            let property = property.ok_or_else(|| format!("the field {key} is not a property"))?;
             Ok(Field::read(name, with_jiff(&field.ty), property, schema))
         });
         Ok(Self {
             name: item.ident.clone(),
-            doc: schema.description.clone(),
-            sent: schema.sent,
-            received: schema.received,
-            order: schema.required.clone(),
-            exactly_one: schema.exactly_one.clone(),
-            at_most_one: schema.at_most_one.clone(),
+            schema,
             fields: fields
                 .collect::<Result<_, String>>()
                 .map_err(|problem| format!("schema {}: {problem}", item.ident))?,
@@ -91,10 +75,11 @@ impl Struct {
 
     /// The code.
     pub fn emit(&self) -> TokenStream {
-        let Self { name, doc, .. } = self;
-        let fields = self.fields.iter().map(|field| field.emit(self.received));
+        let Self { name, schema, .. } = self;
+        let doc = &schema.description;
+        let fields = self.fields.iter().map(|field| field.emit(schema.received));
         let default = self.required().next().is_none().then(|| quote!(Default,));
-        let problems = self.sent.then(|| {
+        let problems = schema.sent.then(|| {
             quote! {
                 /// What is wrong with values that were set.
                 #[serde(skip)]
@@ -102,8 +87,8 @@ impl Struct {
             }
         });
         let new = self.emit_new();
-        let record = self.received.then(|| self.emit_record());
-        let deserialize = (!self.received).then(|| quote!(::serde::Deserialize,));
+        let record = schema.received.then(|| self.emit_record());
+        let deserialize = (!schema.received).then(|| quote!(::serde::Deserialize,));
         quote! {
             #[doc = #doc]
             #[derive(Clone, Debug, #default PartialEq, #deserialize ::serde::Serialize)]
@@ -117,13 +102,15 @@ impl Struct {
     }
 
     /// What must be there, in the order of `new`'s arguments.
-    pub fn required(&self) -> impl Iterator<Item = &Field> {
+    pub fn required(&self) -> impl Iterator<Item = &Field<'a>> {
         let mut fields: Vec<_> = self
             .fields
             .iter()
             .filter(|field| field.presence == Presence::Required)
             .collect();
-        fields.sort_by_key(|field| self.order.iter().position(|key| *key == field.key));
+        let order = self.schema.required.iter().map(String::as_str).zip(0..);
+        let order: BTreeMap<&str, usize> = order.collect();
+        fields.sort_by_key(|field| order.get(field.key()));
         fields.into_iter()
     }
 
@@ -148,9 +135,8 @@ impl Struct {
             Some(_) => "A new one with what is required, and nothing else.",
             None => "A new one with nothing in it.",
         };
-        let problems = self
-            .sent
-            .then(|| quote!(problems: crate::input::Problems::default(),));
+        let sent = self.schema.sent;
+        let problems = sent.then(|| quote!(problems: crate::input::Problems::default(),));
         quote! {
             impl #name {
                 #[doc = #doc]
@@ -165,9 +151,8 @@ impl Struct {
     fn emit_record(&self) -> TokenStream {
         let name = &self.name;
         let fields = self.fields.iter().map(|field| {
-            let Field {
-                name, key, inner, ..
-            } = field;
+            let Field { name, inner, .. } = field;
+            let key = field.key();
             let by = field.shapes().map(|shapes| {
                 let shapes = ident(shapes);
                 quote!(by crate::lenient::#shapes)
@@ -178,7 +163,7 @@ impl Struct {
             });
             quote!(#name: #inner = #key, #how #by;)
         });
-        let problems = self.sent.then(|| ident("problems"));
+        let problems = self.schema.sent.then(|| ident("problems"));
         quote!(crate::record::record! { #name { #(#fields)* } #problems })
     }
 }
@@ -216,7 +201,7 @@ pub fn with_accepted(doc: &str, accepted: Option<&[String]>) -> String {
     format!("{doc}\n\nHere it can be {}.", values.join(", "))
 }
 
-/// Numbers and the like: a literal could not be told from what else converts into them.
+/// Numbers and the like: of a literal the compiler could not say which type it is of.
 fn is_plain(ty: &Type) -> bool {
     let plain = [
         "i64",
@@ -231,8 +216,8 @@ fn is_plain(ty: &Type) -> bool {
     plain.contains(&compact(ty).as_str())
 }
 
-impl Field {
-    fn read(name: Ident, ty: Type, property: &Property, schema: &Schema) -> Self {
+impl<'a> Field<'a> {
+    fn read(name: Ident, ty: Type, property: &'a Property, schema: &Schema) -> Self {
         let (inner, presence) = match argument("Option", &ty) {
             None if property.required => (ty.clone(), Presence::Required),
             // Lists and maps: typify takes an absent one for an empty one. Sent, an empty
@@ -250,34 +235,41 @@ impl Field {
             Presence::Optional => parse_quote!(::std::option::Option<#inner>),
             Presence::Required => ty,
         };
+        let taken = schema.sent && OF_EVERY_BODY.iter().any(|taken| name == taken);
         Self {
-            key: property.name.clone(),
-            doc: property.description.clone(),
-            decode: property.decode.clone(),
-            comma_separated: property.comma_separated,
-            accepted: property.accepted.clone().filter(|_| schema.sent),
-            minimum: property.minimum,
-            maximum: property.maximum,
-            min_length: property.min_length,
-            max_length: property.max_length,
-            name,
+            sent: schema.sent,
+            property,
+            name: if taken {
+                format_ident!("{name}_")
+            } else {
+                name
+            },
             ty,
             inner,
             presence,
         }
     }
 
+    /// As it stands in JSON.
+    pub fn key(&self) -> &'a str {
+        &self.property.name
+    }
+
+    /// The values of its enum that it takes when it is sent, where it does not take all.
+    pub fn accepted(&self) -> Option<&'a [String]> {
+        self.property.accepted.as_deref().filter(|_| self.sent)
+    }
+
     fn emit(&self, received: bool) -> TokenStream {
-        let Self {
-            name, doc, ty, key, ..
-        } = self;
+        let Self { name, ty, .. } = self;
+        let (key, doc) = (self.key(), &self.property.description);
         let rename = (name != key).then(|| quote!(rename = #key,));
         let default = (!received).then(|| quote!(default,));
         let optional = (self.presence != Presence::Required)
             .then(|| quote!(#default skip_serializing_if = "::std::option::Option::is_none",));
         let decode = (self.presence == Presence::Nullable)
             .then(|| quote!(deserialize_with = "crate::lenient::present",));
-        let join = (self.comma_separated && self.presence == Presence::Optional)
+        let join = (self.property.comma_separated && self.presence == Presence::Optional)
             .then(|| quote!(serialize_with = "crate::lenient::join_by_commas",));
         let serde = quote!(#rename #optional #decode #join);
         let serde = (!serde.is_empty()).then(|| quote!(#[serde(#serde)]));
@@ -286,13 +278,13 @@ impl Field {
 
     /// Its text, with the values that it takes.
     pub fn setter_doc(&self) -> String {
-        with_accepted(&self.doc, self.accepted.as_deref())
+        with_accepted(&self.property.description, self.accepted())
     }
 
     /// The shapes that it comes in, if more than one: a module of `src/lenient.rs`.
-    pub fn shapes(&self) -> Option<&str> {
-        match &self.decode {
-            None if self.comma_separated => Some("comma_separated"),
+    pub fn shapes(&self) -> Option<&'a str> {
+        match &self.property.decode {
+            None if self.property.comma_separated => Some("comma_separated"),
             decode => decode.as_deref(),
         }
     }
@@ -300,7 +292,7 @@ impl Field {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::Kind;
+    use super::super::model::{Kind, Limits};
     use super::*;
 
     fn property(name: &str, nullable: bool) -> Property {
@@ -312,8 +304,7 @@ mod tests {
             decode: None,
             comma_separated: false,
             accepted: None,
-            minimum: None,
-            maximum: None,
+            limits: Limits::default(),
             min_length: None,
             max_length: None,
         }

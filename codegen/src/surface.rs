@@ -17,7 +17,6 @@ pub struct Surface {
     pub types: Vec<Type>,
 }
 
-/// One operation.
 #[derive(Debug, PartialEq)]
 pub struct Operation {
     pub id: String,
@@ -31,7 +30,7 @@ pub struct Operation {
     pub marks: Vec<&'static str>,
 }
 
-/// One argument (required) or setter of an operation.
+/// An argument (where it is required) or a setter of an operation.
 #[derive(Debug, PartialEq)]
 pub struct Argument {
     pub name: String,
@@ -47,7 +46,6 @@ pub struct Argument {
     pub accepted: Option<Vec<String>>,
 }
 
-/// One type.
 #[derive(Debug, PartialEq)]
 pub struct Type {
     pub name: String,
@@ -63,7 +61,7 @@ pub enum Kind {
     Id,
 }
 
-/// Where a struct stands.
+/// Which way a struct travels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Used {
     Sent,
@@ -71,7 +69,7 @@ pub enum Used {
     Both,
 }
 
-/// One field of a struct.
+/// A field of a struct.
 #[derive(Debug, PartialEq)]
 pub struct Field {
     pub name: String,
@@ -90,7 +88,7 @@ pub fn surface(code: &Code) -> Surface {
     let structs = code.structs.iter().map(|ty| Type {
         name: ty.name.to_string(),
         kind: Kind::Struct {
-            used: match (ty.sent, ty.received) {
+            used: match (ty.schema.sent, ty.schema.received) {
                 (true, true) => Used::Both,
                 (true, false) => Used::Sent,
                 _ => Used::Received,
@@ -164,10 +162,11 @@ impl Argument {
             wire: parameter.name.clone(),
             required: parameter.required,
             ty: readable(&field.ty),
-            range: match (parameter.minimum, parameter.maximum) {
+            range: match (parameter.limits.minimum, parameter.limits.maximum) {
                 (Some(minimum), Some(maximum)) => Some(format!("{minimum}..={maximum}")),
                 (Some(minimum), None) => Some(format!("{minimum}..")),
-                _ => None,
+                (None, Some(maximum)) => Some(format!("..={maximum}")),
+                (None, None) => None,
             },
             list: match (parameter.name.ends_with("[]"), parameter.comma_separated) {
                 (true, _) => Some("repeated"),
@@ -182,12 +181,12 @@ impl Argument {
 impl Field {
     fn of(field: &super::structs::Field) -> Self {
         Self {
-            name: field.key.clone(),
+            name: field.key().to_owned(),
             ty: readable(&field.inner),
             optional: field.presence != Presence::Required,
             nullable: field.presence == Presence::Nullable,
             decode: field.shapes().map(str::to_owned),
-            accepted: field.accepted.clone(),
+            accepted: field.accepted().map(<[_]>::to_vec),
         }
     }
 }

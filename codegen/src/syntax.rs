@@ -36,12 +36,18 @@ pub fn ident(name: &str) -> Ident {
     Ident::new(name, Span::call_site())
 }
 
-/// `list_agents` as `ListAgents`.
+/// `list_agents` as `ListAgents`; anything but ASCII letters and digits separates words.
 pub fn pascal(name: &str) -> String {
-    let words = name.split('_').filter(|word| !word.is_empty());
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric());
     words
+        .filter(|word| !word.is_empty())
         .map(|word| word[..1].to_uppercase() + &word[1..])
         .collect()
+}
+
+/// Nothing or one thing, as a list: `#( )*` repeats over a list and not over an `Option`.
+pub fn at_most_one<T>(thing: Option<T>) -> Vec<T> {
+    thing.into_iter().collect()
 }
 
 /// chrono's types, which typify writes for dates, become jiff's.

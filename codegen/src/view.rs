@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::model::{Envelope, Model, referenced};
 
-/// See the module's text.
+/// A copy of the document with these changes.
 pub fn view(document: &Value, model: &Model) -> Value {
     let mut view = document.clone();
     for operation in model.operations.values() {

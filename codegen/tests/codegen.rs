@@ -9,7 +9,7 @@ const DOCUMENT: &str = "../spec/openapi.json";
 fn the_public_surface_is_as_reviewed() {
     let text = std::fs::read_to_string(DOCUMENT).unwrap();
     let (document, model) = codegen::parse(&text).unwrap();
-    let code = codegen::generate(&document, &model).unwrap();
+    let code = codegen::code(&document, &model).unwrap();
     let surface = codegen::surface::surface(&code);
     insta::assert_snapshot!("operations", surface.operations_text());
     insta::assert_snapshot!("types", surface.types_text());
@@ -19,7 +19,7 @@ fn the_public_surface_is_as_reviewed() {
 fn the_generated_code_stays_small() {
     let text = std::fs::read_to_string(DOCUMENT).unwrap();
     let (document, model) = codegen::parse(&text).unwrap();
-    let code = codegen::generate(&document, &model).unwrap();
+    let code = codegen::code(&document, &model).unwrap();
     let lines = code.render().unwrap().lines().count();
     assert!(lines <= 12_500, "{lines} lines");
     assert!(code.enums.len() + code.unions.len() <= 60);
@@ -29,7 +29,7 @@ fn the_generated_code_stays_small() {
 fn every_page_can_be_streamed() {
     let text = std::fs::read_to_string(DOCUMENT).unwrap();
     let (document, model) = codegen::parse(&text).unwrap();
-    let code = codegen::generate(&document, &model).unwrap();
+    let code = codegen::code(&document, &model).unwrap();
     let pages = model
         .operations
         .values()
@@ -58,7 +58,7 @@ fn a_post_reads_only_where_an_overlay_says_so() {
     let text = std::fs::read_to_string(DOCUMENT).unwrap();
     let surface = |text: &str| {
         let (document, model) = codegen::parse(text).unwrap();
-        let code = codegen::generate(&document, &model).unwrap();
+        let code = codegen::code(&document, &model).unwrap();
         (
             codegen::surface::surface(&code).operations_text(),
             code.render().unwrap().matches("Access::Query").count(),
@@ -84,7 +84,7 @@ fn an_overlay_can_name_a_setter() {
     });
     parameters.unwrap().push(timeout);
     let (document, model) = codegen::parse(&document.to_string()).unwrap();
-    let code = codegen::generate(&document, &model).unwrap();
+    let code = codegen::code(&document, &model).unwrap();
     let code = code.render().unwrap();
     assert!(code.contains("pub fn agent_timeout<V>(mut self, value: V)"));
     assert!(code.contains(r#"crate::url::pairs("timeout", &timeout)"#));

@@ -1,15 +1,16 @@
 //! `cargo xtask fetch`: the vendor's documents, checked and reduced to their contract.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use jiff::civil::Date;
 use serde_json::Value;
 
-use crate::fetched::{self, Captured, Days, Fetched};
+use crate::codegen::model::METHODS;
+use crate::fetched::{Captured, Days, Fetched};
 use crate::source::Source;
+use crate::spec_folder::{API, SpecFolder, WEBHOOKS};
 use crate::{contract, generate, json};
 
 /// Where the vendor serves its REST API document.
@@ -17,21 +18,17 @@ pub const API_DOCUMENT: &str = "https://api.huntress.io/swagger_doc.json";
 /// Where the vendor serves its webhooks document.
 pub const WEBHOOKS_DOCUMENT: &str = "https://api.huntress.io/v1/webhooks_doc.json";
 
-/// The contract of the REST API, in the `spec` folder.
-pub const API_FILE: &str = "swagger_doc.json";
-/// The contract of the webhooks, in the `spec` folder.
-pub const WEBHOOKS_FILE: &str = "webhooks_doc.json";
-
-const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
+/// The largest contract that is worked with, in bytes; the vendor's has about 110 KB.
+const MOST_FACTS: usize = 2 << 20;
 
 /// Fetches both documents, writes their contracts into `spec`, then generates.
 ///
-/// Everything is read and checked, and the new `openapi.json` made, before the
-/// first file is replaced: bad input leaves the folder as it was. `today` is the day on
-/// which a new contract is taken over; one that has not changed keeps its days. What comes
-/// from a URL is captured today, and nobody knows of a file, unless `captured` says so.
+/// Nothing is written unless all of it works, so a failure leaves the folder as it was. What
+/// comes from a URL is captured on the day `today`; when a file was captured is not known
+/// unless `captured` says so. `today` is the day on which a new contract is taken over; one
+/// that has not changed keeps its days.
 pub fn run(
-    spec: &Path,
+    spec: &SpecFolder,
     api: &Source,
     webhooks: &Source,
     captured: Option<Captured>,
@@ -46,47 +43,34 @@ pub fn run(
         captured,
         taken_over: today,
     };
-    let api = Document::read(api, timeout, check_swagger)?;
-    let webhooks = Document::read(webhooks, timeout, check_webhooks)?;
+    let api = Reduced::read(api, timeout, check_swagger)?;
+    let webhooks = Reduced::read(webhooks, timeout, check_webhooks)?;
+    let generated = generate::openapi(&api.contract, &generate::overlay::read(spec)?)
+        .context("the new document cannot be generated; nothing was written")?;
+    let (paths, operations, schemas) = counts(&api.contract);
+    let unchanged = spec.days_of(&api.contract, &webhooks.contract);
     let fetched = Fetched {
-        days: days_of_unchanged(spec, &api, &webhooks).unwrap_or(days),
+        days: unchanged.unwrap_or(days),
         prose: BTreeMap::from([
-            (API_FILE.to_owned(), api.prose),
-            (WEBHOOKS_FILE.to_owned(), webhooks.prose),
+            (API.to_owned(), api.prose),
+            (WEBHOOKS.to_owned(), webhooks.prose),
         ]),
     };
-    let mut generated = generate::generate(&api.contract, &generate::overlay::read(spec)?)
-        .context("the new document cannot be generated; nothing was written")?;
-    fetched.stamp(&api.contract, &mut generated.document);
-
-    let (paths, operations, schemas) = counts(&api.contract);
-    for (name, contract) in [(API_FILE, api.contract), (WEBHOOKS_FILE, webhooks.contract)] {
-        json::write_atomically(&spec.join(name), &json::canonical_text(contract))?;
-    }
-    json::write_atomically(&spec.join(fetched::FILE), &fetched.text())?;
+    spec.take_over(api.contract, webhooks.contract, &fetched)?;
     println!("contract: {paths} paths, {operations} operations, {schemas} definitions");
-    generate::write(spec, &generated)
+    generate::write(spec, generated)
 }
 
-fn days_of_unchanged(spec: &Path, api: &Document, webhooks: &Document) -> Option<Days> {
-    let same = |name: &str, document: &Document| {
-        json::read(&spec.join(name)).is_ok_and(|contract| contract == document.contract)
-    };
-    let unchanged = same(API_FILE, api) && same(WEBHOOKS_FILE, webhooks);
-    let text = std::fs::read_to_string(spec.join(fetched::FILE)).ok();
-    Some(Fetched::parse(&text.filter(|_| unchanged)?).ok()?.days)
-}
-
-/// One of the vendor's documents.
+/// One of the vendor's documents, reduced to its facts.
 #[derive(Debug)]
-pub struct Document {
-    /// Its facts, canonical.
+pub struct Reduced {
+    /// The facts, in canonical order.
     pub contract: Value,
-    /// The digests of its words.
+    /// The digests of the words.
     pub prose: BTreeMap<String, String>,
 }
 
-impl Document {
+impl Reduced {
     /// Reads, parses, checks and reduces one document.
     pub fn read(from: &Source, timeout: Duration, check: fn(&Value) -> Result<()>) -> Result<Self> {
         Self::parse(&from.read(timeout)?, &from.to_string(), check)
@@ -96,10 +80,15 @@ impl Document {
     pub fn parse(text: &str, name: &str, check: fn(&Value) -> Result<()>) -> Result<Self> {
         let document = parse(text).with_context(|| format!("{name} cannot be used"))?;
         check(&document).with_context(|| format!("{name} cannot be used"))?;
-        Ok(Self {
-            prose: contract::prose(&document),
-            contract: json::canonical(contract::reduce(document)),
-        })
+        let prose = contract::prose(&document);
+        let contract = json::canonical(contract::reduce(document));
+        if contract.to_string().len() > MOST_FACTS {
+            bail!(
+                "{name} cannot be used: its facts are larger than {} MiB",
+                MOST_FACTS >> 20
+            );
+        }
+        Ok(Self { contract, prose })
     }
 }
 

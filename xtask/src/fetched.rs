@@ -1,31 +1,24 @@
 //! `spec/fetched.json`: what is known of a fetch beside the contract.
 //!
-//! When the documents were captured at the vendor's and when they were taken over, which the
-//! crate tells as `API_CONTRACT`, and a digest of each text of the vendor's, by which a
+//! The days on which the documents were captured at the vendor's and taken over, which the
+//! crate has as `API_CONTRACT`, and a digest of each text of the vendor's, by which a
 //! comparison counts how many of them have changed. The days stay while the contract stays.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::contract;
+use crate::extensions::CONTRACT;
 
-/// Its name in the `spec` folder.
-pub const FILE: &str = "fetched.json";
-
-/// The key under `info` of `openapi.json` that says which contract it was made of.
-pub const CONTRACT: &str = "x-huntress-contract";
-
-/// See the module's text.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fetched {
-    /// When and since when.
     #[serde(flatten)]
     pub days: Days,
     /// For each document, the digests of [`contract::prose`].
@@ -60,7 +53,7 @@ impl FromStr for Captured {
         // `jiff` reads other spellings too.
         let day = day.filter(|day| day.to_string() == first_day);
         day.map(|_| Self(text.to_owned()))
-            .ok_or_else(|| anyhow!("{text:?} is no day, month or year such as 2026-07"))
+            .ok_or_else(|| anyhow!("{text:?} is not a day, month or year such as 2026-07"))
     }
 }
 
@@ -91,12 +84,10 @@ impl fmt::Display for Captured {
 }
 
 impl Fetched {
-    /// Parses the file.
     pub fn parse(text: &str) -> Result<Self> {
-        serde_json::from_str(text).with_context(|| format!("{FILE} cannot be read"))
+        Ok(serde_json::from_str(text)?)
     }
 
-    /// The text of the file.
     pub fn text(&self) -> String {
         let value = serde_json::to_value(self).expect("strings and maps are JSON");
         crate::json::canonical_text(value)

@@ -1,6 +1,7 @@
-//! JSON as this pipeline wants it: no key twice, canonical order, atomic writes, pointers.
+//! JSON as this pipeline reads and writes it: no key twice, no more than can be worked with,
+//! in canonical order, replaced as a whole; and JSON pointers.
 
-use std::collections::HashSet;
+use std::cell::Cell;
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
@@ -9,13 +10,27 @@ use anyhow::{Context, Result, bail};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Parses JSON and refuses a key that stands twice in one object, naming where.
+use crate::visible::visible;
+
+/// The most values that a document may have; the vendor's has about 7,500.
+pub const MOST_VALUES: usize = 50_000;
+/// The longest pointer to one of them, in bytes.
+pub const LONGEST_POINTER: usize = 1_000;
+
+/// Parses JSON and refuses a key that stands twice in one object, naming where, and what is
+/// beyond [`MOST_VALUES`] or [`LONGEST_POINTER`].
 ///
 /// `serde_json` keeps the last of two equal keys in silence; in a vendor's
 /// document that is a lost operation.
 pub fn parse_strict(text: &str) -> serde_json::Result<Value> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Strict { pointer: "" }.deserialize(&mut deserializer)?;
+    let root = Strict {
+        above: None,
+        key: "",
+        length: 0,
+        values: &Cell::new(0),
+    };
+    let value = root.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
@@ -25,47 +40,91 @@ pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// Names out of the vendor's document may have line breaks and worse; this is how they are
-/// shown.
-pub fn visible(text: &str) -> String {
-    let mut shown = String::new();
-    for c in text.chars() {
-        match c.is_control() {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
-        }
-    }
-    shown
+/// The key that a segment of a JSON pointer stands for.
+pub fn unescape(segment: &str) -> String {
+    segment.replace("~1", "/").replace("~0", "~")
 }
 
 /// Whether two values are equal but for the order of their lists. No list of a vendor's
 /// document has an order that matters here: they are sets of parameters, names and values.
 pub fn alike(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Array(a), Value::Array(b)) => {
-            let mut left: Vec<&Value> = b.iter().collect();
-            a.len() == b.len()
-                && a.iter().all(|item| {
-                    let found = left.iter().position(|other| alike(item, other));
-                    found.map(|index| left.swap_remove(index)).is_some()
-                })
+    a == b || unordered_text(a) == unordered_text(b)
+}
+
+/// A text that all values have in common that are [`alike`], and no others.
+pub fn unordered_text(value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<String> = items.iter().map(unordered_text).collect();
+            items.sort_unstable();
+            format!("[{}]", items.join(","))
         }
-        (Value::Object(a), Value::Object(b)) => {
-            let same = |(key, a): (&String, &Value)| b.get(key).is_some_and(|b| alike(a, b));
-            a.len() == b.len() && a.iter().all(same)
+        Value::Object(map) => {
+            let entry = |(key, value): (&String, &Value)| {
+                format!("{}:{}", Value::from(key.as_str()), unordered_text(value))
+            };
+            let mut entries: Vec<String> = map.iter().map(entry).collect();
+            entries.sort_unstable();
+            format!("{{{}}}", entries.join(","))
         }
-        _ => a == b,
+        other => other.to_string(),
     }
 }
 
+/// The segments of a JSON pointer.
+pub fn segments(pointer: &str) -> impl Iterator<Item = String> {
+    let segments = pointer.split('/').skip(1);
+    segments.map(unescape)
+}
+
+/// Whether a pointer leads to a place or to something within it.
+pub fn is_within(pointer: &str, place: &str) -> bool {
+    let rest = pointer.strip_prefix(place);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A place in the document that is read. Its pointer is only made for an error.
+#[derive(Clone, Copy)]
 struct Strict<'a> {
-    pointer: &'a str,
+    above: Option<&'a Strict<'a>>,
+    key: &'a str,
+    /// Of the pointer.
+    length: usize,
+    /// How many values there were so far.
+    values: &'a Cell<usize>,
+}
+
+impl<'a> Strict<'a> {
+    fn below(&'a self, key: &'a str) -> Self {
+        Self {
+            above: Some(self),
+            key,
+            length: self.length + 1 + key.len(),
+            values: self.values,
+        }
+    }
+
+    fn pointer(&self) -> String {
+        let above = self.above.map(|above| above.pointer() + "/");
+        above.unwrap_or_default() + &escape(self.key)
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.values.set(self.values.get() + 1);
+        if self.values.get() > MOST_VALUES {
+            return Err(serde::de::Error::custom(format_args!(
+                "it has more than {MOST_VALUES} values"
+            )));
+        }
+        if self.length > LONGEST_POINTER {
+            return Err(serde::de::Error::custom(format_args!(
+                "a pointer into it is longer than {LONGEST_POINTER} bytes"
+            )));
+        }
         deserializer.deserialize_any(self)
     }
 }
@@ -104,8 +163,8 @@ impl<'de> Visitor<'de> for Strict<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         loop {
-            let pointer = format!("{}/{}", self.pointer, list.len());
-            match items.next_element_seed(Strict { pointer: &pointer })? {
+            let index = list.len().to_string();
+            match items.next_element_seed(self.below(&index))? {
                 Some(item) => list.push(item),
                 None => return Ok(Value::Array(list)),
             }
@@ -114,16 +173,15 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        let mut seen = HashSet::new();
         while let Some(key) = entries.next_key::<String>()? {
-            let pointer = format!("{}/{}", self.pointer, escape(&key));
-            if !seen.insert(key.clone()) {
+            if map.contains_key(&key) {
                 return Err(serde::de::Error::custom(format_args!(
                     "the key {} stands there twice",
-                    visible(&pointer)
+                    visible(&self.below(&key).pointer())
                 )));
             }
-            map.insert(key, entries.next_value_seed(Strict { pointer: &pointer })?);
+            let value = entries.next_value_seed(self.below(&key))?;
+            map.insert(key, value);
         }
         Ok(Value::Object(map))
     }
@@ -214,6 +272,29 @@ mod tests {
             text.starts_with(r"the key /a\n::x stands there twice"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_document_has_a_limit() {
+        let list = |length: usize| format!("[{}0]", "0,".repeat(length - 1));
+        assert!(parse_strict(&list(MOST_VALUES - 1)).is_ok());
+        let error = parse_strict(&list(MOST_VALUES)).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("it has more than 50000 values"), "{text}");
+        let key = |length: usize| format!(r#"{{"{}": 0}}"#, "k".repeat(length));
+        assert!(parse_strict(&key(LONGEST_POINTER - 1)).is_ok());
+        let text = parse_strict(&key(LONGEST_POINTER)).unwrap_err().to_string();
+        assert!(
+            text.starts_with("a pointer into it is longer than 1000 bytes"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_segment_of_a_pointer_is_read_as_it_is_written() {
+        for key in ["", "a", "/v1/~a", "~1", "~01"] {
+            assert_eq!(unescape(&escape(key)), key);
+        }
     }
 
     #[test]

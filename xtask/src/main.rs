@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::drift::{report::Format, rules::Level};
-use xtask::{drift, fetch, fetched, generate, release_tree, source::Source};
+use xtask::spec_folder::SpecFolder;
+use xtask::{drift, fetch, fetched, generate, readme, release_tree, source::Source, visible};
 
 /// Maintenance verbs of the huntress workspace.
 #[derive(Parser)]
@@ -39,7 +40,8 @@ enum Verb {
         #[arg(long, value_name = "SECONDS", default_value_t = 60)]
         timeout: u64,
     },
-    /// Makes spec/openapi.json out of the contract and the overlays.
+    /// Makes spec/openapi.json out of the contract and the overlays, and the table of drift's
+    /// rules in xtask/README.md.
     Generate {
         /// Write nothing; show a diff and fail when the committed file is stale
         /// or something still wants a name or a sentence.
@@ -88,6 +90,7 @@ fn main() -> ExitCode {
     quiet_about_caught_panics();
     let arguments = Arguments::parse();
     let seconds = std::time::Duration::from_secs;
+    let spec = SpecFolder::new(&arguments.spec);
     let outcome = match arguments.verb {
         Verb::Fetch {
             from,
@@ -96,14 +99,17 @@ fn main() -> ExitCode {
             date,
             timeout,
         } => fetch::run(
-            &arguments.spec,
+            &spec,
             &from,
             &webhooks_from,
             captured,
             date.unwrap_or_else(fetched::today),
             seconds(timeout),
-        ),
-        Verb::Generate { check } => generate::run(&arguments.spec, check),
+        )
+        .and_then(|()| readme::run(&spec, false)),
+        Verb::Generate { check } => {
+            generate::run(&spec, check).and_then(|()| readme::run(&spec, check))
+        }
         Verb::ReleaseTree { target } => release_tree::run(Path::new(xtask::WORKSPACE), &target),
         Verb::Drift {
             from,
@@ -114,15 +120,11 @@ fn main() -> ExitCode {
             ignore,
             timeout,
         } => {
-            let vendors = |url: &str| url.parse().expect("a source");
-            let webhooks_from = match &from {
-                Some(_) => webhooks_from,
-                None => Some(webhooks_from.unwrap_or_else(|| vendors(fetch::WEBHOOKS_DOCUMENT))),
-            };
+            let (from, webhooks_from) = compared(from, webhooks_from);
             return drift(
                 drift::Options {
                     spec: arguments.spec,
-                    from: from.unwrap_or_else(|| vendors(fetch::API_DOCUMENT)),
+                    from,
                     webhooks_from,
                     base,
                     ignore,
@@ -137,8 +139,21 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", visible::error(&error));
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// The documents to compare: the vendor's own, unless others are given. Given an API document
+/// alone, the webhooks are not compared.
+fn compared(from: Option<Source>, webhooks_from: Option<Source>) -> (Source, Option<Source>) {
+    let vendors = |url: &str| Source::Url(url.to_owned());
+    match from {
+        Some(from) => (from, webhooks_from),
+        None => {
+            let webhooks = webhooks_from.unwrap_or_else(|| vendors(fetch::WEBHOOKS_DOCUMENT));
+            (vendors(fetch::API_DOCUMENT), Some(webhooks))
         }
     }
 }
@@ -154,13 +169,13 @@ fn drift(options: drift::Options, format: Format, fail_on: Level) -> ExitCode {
             ExitCode::from(u8::from(drift))
         }
         Err(error) => {
-            anstream::eprintln!("error: {error:#}");
+            anstream::eprintln!("error: {}", visible::error(&error));
             ExitCode::from(NOT_COMPARED)
         }
     }
 }
 
-/// progenitor panics on what it does not know. The panic is caught and told as an error;
+/// progenitor panics on what it does not know. The panic is caught and becomes an error, so
 /// its own message would only be in the way.
 fn quiet_about_caught_panics() {
     let usual = std::panic::take_hook();

@@ -51,7 +51,7 @@ fn generated(workspace: &Path) -> Result<String> {
     let document = read(workspace, "spec/openapi.json")?;
     let code = || {
         let (document, model) = codegen::parse(&document)?;
-        codegen::generate(&document, &model)?.render()
+        codegen::code(&document, &model)?.render()
     };
     code().map_err(|why| anyhow::anyhow!("spec/openapi.json: {why}"))
 }

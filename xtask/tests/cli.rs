@@ -343,3 +343,64 @@ fn an_overlay_for_what_is_gone_stops() {
         "{error}"
     );
 }
+
+/// In the log of a workflow a line that begins with `::` is obeyed, and a terminal obeys ESC.
+#[test]
+fn no_line_and_no_control_of_the_vendors_is_printed() {
+    const EVIL: &str = "a\n::set-output name=ready::true\r\u{1b}[31m\u{202e}";
+    #[track_caller]
+    fn says(workspace: &Workspace, arguments: &[&str], what: &str) {
+        let output = workspace.run(arguments);
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(text.contains(what), "{text:?}");
+        let obeyed = |line: &str| line.trim_start().starts_with("::");
+        assert!(!text.lines().any(obeyed), "{text:?}");
+        let control = |c: char| c == '\u{202e}' || (c != '\n' && c.is_control());
+        assert!(!text.contains(control), "{text:?}");
+    }
+    let workspace = Workspace::new();
+    let webhooks = format!("{SPEC}/webhooks_doc.json");
+    let key = serde_json::to_string(EVIL).unwrap();
+    let twice = workspace.write("twice.json", &format!("{{{key}: 1, {key}: 2}}"));
+    let fetch =
+        |api: &str| ["fetch", "--from", api, "--webhooks-from", &webhooks].map(str::to_owned);
+    let fetched = |workspace: &Workspace, api: &str, what: &str| {
+        let arguments = fetch(api);
+        says(workspace, &arguments.each_ref().map(String::as_str), what);
+    };
+    fetched(&workspace, &twice, r"the key /a\n::set-output");
+
+    let mut contract = workspace.contract();
+    let properties = &mut contract["definitions"]["Agent"]["properties"];
+    properties[EVIL] = json!({"type": "string"});
+    let wants = workspace.write("wants.json", &contract.to_string());
+    fetched(&workspace, &wants, r"warning: the property a\n::set-output");
+    says(
+        &workspace,
+        &["generate", "--check"],
+        r"the property a\n::set-output",
+    );
+
+    for broken in [
+        json!({"type": EVIL}),
+        json!({"$ref": "#/definitions/Agent/properties/x"}),
+    ] {
+        contract["definitions"]["Agent"]["properties"]["x"] = broken;
+        let broken = workspace.write("broken.json", &contract.to_string());
+        fetched(
+            &workspace,
+            &broken,
+            "error: the new document cannot be generated",
+        );
+    }
+    let properties = &mut contract["definitions"]["Agent"]["properties"];
+    properties["x"] = json!({"type": "string"});
+    properties[format!("{EVIL}-")] = json!({"type": "string"});
+    contract["definitions"]["Agent"]["properties"]["X"] = json!({"type": "string"});
+    let several = workspace.write("several.json", &contract.to_string());
+    fetched(
+        &workspace,
+        &several,
+        "2 things must be repaired first:\n  Agent: ",
+    );
+}

@@ -10,11 +10,13 @@ use proptest::sample;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use xtask::drift::judge::{self, Base, Change, Made};
+use xtask::drift::Change;
+use xtask::drift::judge::{self, Base, Made};
 use xtask::drift::rules::{self, RULES};
-use xtask::fetch::{self, Document};
+use xtask::fetch::{self, Reduced};
 use xtask::generate::overlay::{self, Overlay};
 use xtask::json;
+use xtask::spec_folder::SpecFolder;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,7 +54,7 @@ static CORPUS: LazyLock<Vec<Mutation>> =
     LazyLock::new(|| serde_yaml_ng::from_str(include_str!("drift/corpus.yaml")).unwrap());
 
 static OVERLAYS: LazyLock<Vec<Overlay>> =
-    LazyLock::new(|| overlay::read(xtask::SPEC_DIR.as_ref()).unwrap());
+    LazyLock::new(|| overlay::read(&SpecFolder::new(xtask::SPEC_DIR)).unwrap());
 
 static API: LazyLock<Value> = LazyLock::new(|| contract("swagger_doc.json"));
 static WEBHOOKS: LazyLock<Value> = LazyLock::new(|| contract("webhooks_doc.json"));
@@ -138,12 +140,12 @@ impl Mutation {
 
     fn judge(&self, original: &Value, new: &Value) -> Vec<Change> {
         if self.document == Of::Webhooks {
-            return judge::webhooks(original, new);
+            return judge::webhooks(original, new).changes;
         }
         if self.base.is_empty() {
             return judged(new);
         }
-        let mut overlays = overlay::read(xtask::SPEC_DIR.as_ref()).unwrap();
+        let mut overlays = overlay::read(&SpecFolder::new(xtask::SPEC_DIR)).unwrap();
         let more = self.overlay.iter();
         overlays.extend(more.map(|yaml| Overlay::parse("more.yaml", yaml).unwrap()));
         let base = Base::new(original, &overlays).unwrap();
@@ -380,13 +382,14 @@ fn a_document_in_another_order_and_layout_is_the_same() {
             shuffle(&mut shuffled, "", &mut random);
             let text = serde_json::to_string(&shuffled).unwrap();
             assert_ne!(text, serde_json::to_string(document).unwrap());
-            Document::parse(&text, "shuffled", check).unwrap().contract
+            Reduced::parse(&text, "shuffled", check).unwrap().contract
         };
         // The snapshots show the order, which is nobody's business.
         let new = read(&API, fetch::check_swagger);
         let changes = BASE.judge(&new, Made::of(&new, &OVERLAYS)).changes;
         prop_assert!(changes.is_empty(), "{}", shown(&changes));
-        let changes = judge::webhooks(&WEBHOOKS, &read(&WEBHOOKS, fetch::check_webhooks));
+        let new = read(&WEBHOOKS, fetch::check_webhooks);
+        let changes = judge::webhooks(&WEBHOOKS, &new).changes;
         prop_assert!(changes.is_empty(), "{}", shown(&changes));
         Ok(())
     });
@@ -515,7 +518,7 @@ fn nothing_changes_in_silence() {
             let mut new = document.clone();
             let at = edit.apply(&mut new);
             prop_assert_ne!(&new, document);
-            let changes = judge::webhooks(document, &new);
+            let changes = judge::webhooks(document, &new).changes;
             let said = changes.iter().any(|change| near(&at, &change.pointer));
             prop_assert!(said, "of {at} is said only:\n{}", shown(&changes));
             Ok(())

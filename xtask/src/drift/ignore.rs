@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::judge::Change;
+use super::change::Change;
 use super::rules;
 
 /// One entry.
@@ -76,11 +76,11 @@ pub fn apply(entries: Vec<Entry>, changes: &mut Vec<Change>, today: Date) -> Ign
         }
         let before = changes.len();
         changes.retain(|change| change.rule.id != *id || change.pointer != *pointer);
-        match changes.len() == before {
-            true => ignored.notes.push(format!(
-                "the entry to ignore {id} {pointer} matches nothing"
-            )),
-            false => ignored.used.push(entry),
+        if changes.len() < before {
+            ignored.used.push(entry);
+        } else {
+            let note = format!("the entry to ignore {id} {pointer} matches nothing");
+            ignored.notes.push(note);
         }
     }
     ignored

@@ -7,106 +7,21 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result, anyhow};
-use serde::Serialize;
+use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::compare;
-use super::findings::Finding;
-use super::rules::{self, Level, Rule};
-use super::spec::Spec;
-use super::trace::{self, Trace};
-use crate::fetch;
+use super::change::{Change, Draft, Finding, Sdk};
+use super::rules::{Level, Rule, rule};
+use super::sdk::repairs::Side;
+use super::sdk::{causes, repairs, trace};
+use super::wire::contract::Contract;
+use super::wire::{self, Compared};
+use crate::extensions::READS;
+use crate::generate::Want;
 use crate::generate::overlay::Overlay;
-use crate::generate::{self, Generated};
-use codegen::surface::Surface;
+use crate::{json, spec_folder};
 
-/// Marks an operation that changes nothing though it is no GET.
-const READS: &str = "x-huntress-reads";
-
-/// One change, judged.
-#[derive(Clone, Debug, Serialize)]
-pub struct Change {
-    /// The rule.
-    #[serde(rename = "id")]
-    pub rule: &'static Rule,
-    /// The worse of the two judgements, and at least `info`.
-    pub level: Level,
-    /// What it does to somebody who talks to the API directly.
-    pub wire: Level,
-    /// What it does to the crate's users; unknown where the crate cannot be generated.
-    pub sdk: Sdk,
-    /// The file that changed, in the `spec` folder.
-    pub document: &'static str,
-    /// The method of the operation, where one operation alone is concerned.
-    pub method: Option<String>,
-    /// Its path.
-    pub path: Option<String>,
-    /// Its name in the crate.
-    pub operation: Option<String>,
-    /// The names of all operations that are concerned.
-    pub operations: Vec<String>,
-    /// The place in the new document, or in the base where it is gone.
-    pub pointer: String,
-    /// What changed, in a sentence.
-    pub text: String,
-    /// What a user of the crate should do.
-    pub action: String,
-    /// The lines of the surface that change.
-    pub surface: Vec<String>,
-    /// What a maintainer must repair before the crate can be generated.
-    pub repair: Vec<String>,
-}
-
-/// The judgement for users of the crate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sdk {
-    /// It is known.
-    Known(Level),
-    /// The crate cannot be generated from the new document.
-    Unknown,
-}
-
-impl Serialize for Sdk {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl std::fmt::Display for Sdk {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Known(level) => level.fmt(f),
-            Self::Unknown => f.pad("unknown"),
-        }
-    }
-}
-
-/// What the pipeline makes of a contract.
-pub struct Made {
-    pub(super) generated: Generated,
-    pub(super) surface: Surface,
-    pub(super) trace: Trace,
-}
-
-impl Made {
-    /// Runs the pipeline.
-    pub fn of(contract: &Value, overlays: &[Overlay]) -> Result<Self> {
-        let generated = generate::attempt(contract, overlays)?;
-        let model = codegen::model::Model::read(&generated.document).map_err(|why| anyhow!(why))?;
-        let code = codegen::generate(&generated.document, &model).map_err(|why| anyhow!(why))?;
-        Ok(Self {
-            surface: codegen::surface::surface(&code),
-            trace: Trace::new(contract, &generated.document),
-            generated,
-        })
-    }
-
-    /// The crate's surface, as the snapshots show it.
-    pub fn surface(&self) -> String {
-        self.surface.operations_text() + &self.surface.types_text()
-    }
-}
+pub use super::sdk::Made;
 
 /// The API's contract that others are compared with, and what the pipeline makes of it.
 pub struct Base<'a> {
@@ -121,6 +36,8 @@ pub struct Verdict {
     pub changes: Vec<Change>,
     /// Names and sentences that the new document wants of a maintainer.
     pub wants: Vec<String>,
+    /// What was not compared.
+    pub notes: Vec<String>,
 }
 
 impl<'a> Base<'a> {
@@ -139,64 +56,62 @@ impl<'a> Base<'a> {
     /// Judges everything that is different in `contract`, of which the pipeline made
     /// `made`.
     pub fn judge(&self, contract: &Value, made: Result<Made>) -> Verdict {
-        let drafts = compare::compare(self.contract, contract);
-        let judge = Judge {
-            file: fetch::API_FILE,
-            base: Spec::new(self.contract),
-            new: Spec::new(contract),
-            documents: [
-                Some(&self.made.generated.document),
-                made.as_ref().ok().map(|made| &made.generated.document),
-            ],
+        let Compared { drafts, notes } = wire::compare(self.contract, contract);
+        let mut judge = Judge {
+            base_finished: Some(&self.made.generated.document),
+            ..Judge::new(spec_folder::API, self.contract, contract)
         };
-        let mut verdict = Verdict::default();
-        match &made {
+        let mut verdict = Verdict {
+            notes,
+            ..Verdict::default()
+        };
+        let findings = match &made {
             Ok(made) => {
-                let mut findings = judge.findings(drafts, &self.made, made);
-                judge.repairs(&mut findings, &self.made, made, &mut verdict.changes);
-                judge.unneeded(&self.made, made, &mut verdict.changes);
-                let mut changes: Vec<Change> = findings
-                    .iter()
-                    .map(|finding| judge.change(finding))
-                    .collect();
-                verdict.changes.append(&mut changes);
+                judge.new_finished = Some(&made.generated.document);
                 judge.wants(&self.made, made, &mut verdict);
+                self.findings(drafts, Side { contract, made })
             }
             Err(why) => {
-                let changes = drafts.into_iter().map(Finding::unknown);
-                verdict.changes = changes.map(|finding| judge.change(&finding)).collect();
-                verdict.changes.push(judge.plain(
-                    "generation-failed",
+                let failed = Finding::plain(
+                    rule!("generation-failed"),
                     Level::Breaking,
                     String::new(),
                     format!("{why:#}"),
-                ));
+                );
+                let drafts = drafts.into_iter();
+                let unknown = drafts.map(|draft| Finding::new(draft, Sdk::Unknown));
+                unknown.chain([failed]).collect()
             }
-        }
+        };
+        verdict.changes.extend(judge.changes(&findings));
         sort(&mut verdict.changes);
         verdict
+    }
+
+    fn findings(&self, drafts: Vec<Draft>, new: Side) -> Vec<Finding> {
+        let base = Side {
+            contract: self.contract,
+            made: &self.made,
+        };
+        let mut findings = causes::findings(drafts, base.made, new.made);
+        repairs::assign(&mut findings, base, new);
+        findings
     }
 }
 
 /// Judges what is different in the webhooks document, of which nothing is generated.
-pub fn webhooks(base: &Value, new: &Value) -> Vec<Change> {
-    let judge = Judge {
-        file: fetch::WEBHOOKS_FILE,
-        base: Spec::new(base),
-        new: Spec::new(new),
-        documents: [None, None],
-    };
-    let drafts = compare::compare(base, new).into_iter();
-    let mut changes: Vec<Change> = drafts
-        .map(|draft| {
-            judge.change(&Finding {
-                sdk: Sdk::Known(Level::None),
-                ..Finding::unknown(draft)
-            })
-        })
-        .collect();
+pub fn webhooks(base: &Value, new: &Value) -> Verdict {
+    let judge = Judge::new(spec_folder::WEBHOOKS, base, new);
+    let Compared { drafts, notes } = wire::compare(base, new);
+    let drafts = drafts.into_iter();
+    let findings = drafts.map(|draft| Finding::new(draft, Sdk::Known(Level::None)));
+    let mut changes: Vec<Change> = judge.changes(&findings.collect::<Vec<_>>()).collect();
     sort(&mut changes);
-    changes
+    Verdict {
+        changes,
+        notes,
+        ..Verdict::default()
+    }
 }
 
 fn sort(changes: &mut [Change]) {
@@ -210,153 +125,109 @@ fn sort(changes: &mut [Change]) {
     });
 }
 
-pub(super) struct Judge<'a> {
-    pub file: &'static str,
-    pub base: Spec<'a>,
-    pub new: Spec<'a>,
+struct Judge<'a> {
+    file: &'static str,
+    base: Contract<'a>,
+    new: Contract<'a>,
     /// The finished documents of the two.
-    pub documents: [Option<&'a Value>; 2],
+    base_finished: Option<&'a Value>,
+    new_finished: Option<&'a Value>,
 }
 
-impl Judge<'_> {
-    fn wants(&self, base: &Made, new: &Made, verdict: &mut Verdict) {
-        let known = &base.generated.warnings;
-        for warning in new
-            .generated
-            .warnings
-            .iter()
-            .filter(|warning| !known.contains(warning))
-        {
-            if let Some((operation, what)) = warning.split_once(": nothing tells whose id ") {
-                let (method, path) = operation.split_once(' ').unwrap_or_default();
-                let path = crate::json::escape(path);
-                let pointer = format!("/paths/{path}/{}", method.to_lowercase());
-                let (what, _) = what.split_once("; ").unwrap_or((what, ""));
-                let text = format!("{operation}: nothing tells whose id {what}");
-                verdict
-                    .changes
-                    .push(self.plain("path-id-untold", Level::Warning, pointer, text));
-                continue;
-            }
-            match warning.split_once(": nothing tells the type of ") {
-                Some((pointer, _)) => {
-                    let pointer = pointer.replacen("/components/schemas/", "/definitions/", 1);
-                    let (_, what) = warning.split_once(": ").unwrap_or_default();
-                    let (what, _) = what.split_once("; ").unwrap_or((what, ""));
-                    let name = pointer.strip_prefix("/definitions/").unwrap_or(&pointer);
-                    let text = format!("`{}`: {what}", name.replace("/properties/", "."));
-                    verdict.changes.push(self.plain(
-                        "schema-untyped",
-                        Level::Warning,
-                        pointer,
-                        text,
-                    ));
-                }
-                None => verdict.wants.push(warning.clone()),
-            }
+impl<'a> Judge<'a> {
+    fn new(file: &'static str, base: &'a Value, new: &'a Value) -> Self {
+        Self {
+            file,
+            base: Contract::new(base),
+            new: Contract::new(new),
+            base_finished: None,
+            new_finished: None,
         }
     }
 
-    /// A change that is not a change of the contract.
-    pub(super) fn plain(&self, rule: &str, sdk: Level, pointer: String, text: String) -> Change {
-        let rule = rules::get(rule);
-        Change {
-            rule,
-            level: sdk.max(rule.wire).max(Level::Info),
-            wire: rule.wire,
-            sdk: Sdk::Known(sdk),
-            document: self.file,
-            method: None,
-            path: None,
-            operation: None,
-            operations: Vec::new(),
-            pointer,
-            text: sentence(text),
-            action: rule.action.to_owned(),
-            surface: Vec::new(),
-            repair: Vec::new(),
+    /// What the new document wants of a maintainer, and the base's does not.
+    fn wants(&self, base: &Made, new: &Made, verdict: &mut Verdict) {
+        let known = &base.generated.wants;
+        let wants = new.generated.wants.iter();
+        for want in wants.filter(|want| !known.contains(want)) {
+            let (rule, pointer, text) = match want {
+                Want::IdOf { method, path, .. } => {
+                    let pointer = format!("/paths/{}/{method}", json::escape(path));
+                    (rule!("path-id-untold"), pointer, want.fact())
+                }
+                Want::Type { pointer, .. } => {
+                    let pointer = pointer.replacen("/components/schemas/", "/definitions/", 1);
+                    let name = pointer.strip_prefix("/definitions/").unwrap_or(&pointer);
+                    let name = name.replace("/properties/", ".");
+                    let text = format!("`{name}`: {}", want.fact());
+                    (rule!("schema-untyped"), pointer, text)
+                }
+                Want::Name { .. } | Want::Text { .. } => {
+                    verdict.wants.push(want.to_string());
+                    continue;
+                }
+            };
+            let finding = Finding::plain(rule, Level::Warning, pointer, text);
+            verdict.changes.push(self.change(&finding));
         }
+    }
+
+    fn changes(&self, findings: &[Finding]) -> impl Iterator<Item = Change> {
+        findings.iter().map(|finding| self.change(finding))
     }
 
     fn change(&self, finding: &Finding) -> Change {
         let Finding { draft, sdk, .. } = finding;
-        let mut concerned: BTreeSet<(&'static str, String)> =
-            draft.operation.clone().into_iter().collect();
-        if let Some((old, new)) = &draft.definition {
-            let users = self.base.users(old).chain(self.new.users(new));
-            concerned.extend(users.map(|(method, path)| (method, path.to_owned())));
-        }
-        let all_read = concerned
-            .iter()
-            .all(|(method, path)| self.reads(method, path));
-        let rule = match draft.rule.id {
+        let concerned = self.concerned(draft);
+        let reads = |(method, path): &(&str, String)| self.reads(method, path);
+        let rule = if draft.rule == rule!("request-property-added-default")
+            && concerned.iter().all(reads)
+        {
             // Nothing is done that was not.
-            "request-property-added-default" if all_read => rules::get("request-property-added"),
-            _ => draft.rule,
+            rule!("request-property-added")
+        } else {
+            draft.rule
         };
-        let wire = rule.wire;
         let level = match sdk {
-            Sdk::Known(sdk) => wire.max(*sdk),
-            Sdk::Unknown => wire,
+            Sdk::Known(sdk) => rule.wire.max(*sdk),
+            Sdk::Unknown => rule.wire,
         };
         let names: BTreeSet<String> = concerned
             .iter()
             .filter_map(|(method, path)| self.name_of(method, path))
             .collect();
-        let only = draft.operation.clone().or_else(|| {
-            match concerned.iter().collect::<Vec<_>>().as_slice() {
-                [(method, path)] => Some((*method, path.clone())),
-                _ => None,
-            }
-        });
-        let (method, path) = only.map(|(m, p)| (m.to_uppercase(), p)).unzip();
-        let mut text = draft.text.clone();
-        if let Some((method, path)) = &draft.operation {
-            text = format!("{} {path}: {text}", method.to_uppercase());
-        }
-        if draft.mirrored {
-            text.push_str(" (and for a managed account)");
-        }
-        let action = match *sdk {
-            Sdk::Known(Level::None) if rule.absorbable => {
-                "Nothing; the crate's surface stays as it is."
-            }
-            Sdk::Known(Level::Breaking)
-                if !finding.lines.is_empty() && rule.action.starts_with("Nothing; ") =>
-            {
-                "Adapt your code to the surface that changes with the next release."
-            }
-            _ => rule.action,
+        let only = match (&draft.operation, concerned.len()) {
+            (Some(operation), _) => Some(operation),
+            (None, 1) => concerned.first(),
+            _ => None,
         };
-        let mut lines = Vec::new();
-        for line in &finding.lines {
-            if !lines.contains(line) {
-                lines.push(line.clone());
-            }
-        }
+        let pointer = draft.new.as_ref().or(draft.base.as_ref());
         Change {
             rule,
             level: level.max(Level::Info),
-            wire,
+            wire: rule.wire,
             sdk: *sdk,
             document: self.file,
-            operation: match (&method, &path) {
-                (Some(method), Some(path)) => self.name_of(&method.to_lowercase(), path),
-                _ => None,
-            },
-            method,
-            path,
+            method: only.map(|(method, _)| method.to_uppercase()),
+            path: only.map(|(_, path)| path.clone()),
+            operation: only.and_then(|(method, path)| self.name_of(method, path)),
             operations: names.into_iter().collect(),
-            pointer: draft
-                .new
-                .clone()
-                .or_else(|| draft.base.clone())
-                .unwrap_or_default(),
-            text: sentence(text),
-            action: action.to_owned(),
-            surface: lines,
+            pointer: pointer.cloned().unwrap_or_default(),
+            text: sentence(draft),
+            action: action(rule, finding).to_owned(),
+            surface: surface(finding),
             repair: finding.repair.clone(),
         }
+    }
+
+    /// The operations that a draft concerns.
+    fn concerned(&self, draft: &Draft) -> BTreeSet<(&'static str, String)> {
+        let mut concerned = BTreeSet::from_iter(draft.operation.clone());
+        if let Some((base, new)) = &draft.definition {
+            let users = self.base.users(base).chain(self.new.users(new));
+            concerned.extend(users.map(|(method, path)| (method, path.to_owned())));
+        }
+        concerned
     }
 
     fn name_of(&self, method: &str, path: &str) -> Option<String> {
@@ -371,13 +242,43 @@ impl Judge<'_> {
     }
 
     fn finished(&self, method: &str, path: &str) -> Option<&Value> {
-        let [base, new] = self.documents;
-        let mut documents = [new, base].into_iter().flatten();
+        let mut documents = self.new_finished.into_iter().chain(self.base_finished);
         documents.find_map(|document| trace::finished_operation(document, method, path))
     }
 }
 
-fn sentence(mut text: String) -> String {
+/// What a user of the crate should do.
+fn action(rule: &Rule, finding: &Finding) -> &'static str {
+    match finding.sdk {
+        Sdk::Known(Level::None) if rule.may_be_absorbed => {
+            "Nothing; the crate's surface stays as it is."
+        }
+        Sdk::Known(Level::Breaking)
+            if !finding.lines.is_empty() && rule.action.starts_with("Nothing; ") =>
+        {
+            "Adapt your code to the surface that changes with the next release."
+        }
+        _ => rule.action,
+    }
+}
+
+fn surface(finding: &Finding) -> Vec<String> {
+    let mut lines = finding.lines.clone();
+    if finding.more_lines > 0 {
+        lines.push(format!("… and {} more", finding.more_lines));
+    }
+    lines
+}
+
+/// What a draft says, with the operation.
+fn sentence(draft: &Draft) -> String {
+    let mut text = draft.text.clone();
+    if let Some((method, path)) = &draft.operation {
+        text = format!("{} {path}: {text}", method.to_uppercase());
+    }
+    if draft.mirrored {
+        text.push_str(" (and for a managed account)");
+    }
     if !text.ends_with(['.', '!', '?']) {
         text.push('.');
     }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::fetch::{self, API_FILE, Document, WEBHOOKS_FILE};
-use crate::fetched::{self, Fetched};
+use crate::fetch::{self, Reduced};
+use crate::fetched::Fetched;
 use crate::source::Source;
+use crate::spec_folder::{API, FETCHED, WEBHOOKS};
 use crate::{contract, json};
 
 /// One side: the documents and, where it is known, the digests of their words.
@@ -31,7 +32,7 @@ pub struct Loaded {
 
 impl Loaded {
     /// A document with words has its own digests; a contract has them beside it, or not.
-    fn new(document: Document, beside: Option<BTreeMap<String, String>>) -> Self {
+    fn new(document: Reduced, beside: Option<BTreeMap<String, String>>) -> Self {
         Self {
             contract: document.contract,
             prose: match document.prose.is_empty() {
@@ -85,7 +86,7 @@ fn places(document: &Value) -> BTreeSet<String> {
 /// The vendor's side, as it is now.
 pub fn new_side(api: &Source, webhooks: Option<&Source>, timeout: Duration) -> Result<Side> {
     let read = |source: &Source, name: &str, check| -> Result<Loaded> {
-        let document = Document::read(source, timeout, check)?;
+        let document = Reduced::read(source, timeout, check)?;
         let beside = match source {
             Source::Path(path) => beside(path, name)?,
             Source::Url(_) => None,
@@ -94,9 +95,9 @@ pub fn new_side(api: &Source, webhooks: Option<&Source>, timeout: Duration) -> R
     };
     Ok(Side {
         name: api.to_string(),
-        api: read(api, API_FILE, fetch::check_swagger)?,
+        api: read(api, API, fetch::check_swagger)?,
         webhooks: webhooks
-            .map(|from| read(from, WEBHOOKS_FILE, fetch::check_webhooks))
+            .map(|from| read(from, WEBHOOKS, fetch::check_webhooks))
             .transpose()?,
     })
 }
@@ -111,13 +112,13 @@ pub fn base_side(spec: &Path, base: Option<&str>) -> Result<Side> {
         return folder(&path, base.to_owned());
     }
     if path.is_file() {
-        let document = Document::read(
+        let document = Reduced::read(
             &Source::Path(path.clone()),
             Duration::MAX,
             fetch::check_swagger,
         )?;
         let mut side = folder(spec, base.to_owned())?;
-        side.api = Loaded::new(document, beside(&path, API_FILE)?);
+        side.api = Loaded::new(document, beside(&path, API)?);
         return Ok(side);
     }
     revision(spec, base)
@@ -126,25 +127,27 @@ pub fn base_side(spec: &Path, base: Option<&str>) -> Result<Side> {
 fn folder(spec: &Path, name: String) -> Result<Side> {
     let read = |file: &str, check| -> Result<Loaded> {
         let path = spec.join(file);
-        let document = Document::read(&Source::Path(path.clone()), Duration::MAX, check)?;
+        let document = Reduced::read(&Source::Path(path.clone()), Duration::MAX, check)?;
         Ok(Loaded::new(document, beside(&path, file)?))
     };
     Ok(Side {
         name,
-        api: read(API_FILE, fetch::check_swagger)?,
-        webhooks: Some(read(WEBHOOKS_FILE, fetch::check_webhooks)?),
+        api: read(API, fetch::check_swagger)?,
+        webhooks: Some(read(WEBHOOKS, fetch::check_webhooks)?),
     })
 }
 
 /// The digests of the words of a contract that stands, under its name, in a `spec` folder.
 fn beside(contract: &Path, name: &str) -> Result<Option<BTreeMap<String, String>>> {
-    let path = contract.with_file_name(fetched::FILE);
+    let path = contract.with_file_name(FETCHED);
     if contract.file_name() != Some(name.as_ref()) || !path.is_file() {
         return Ok(None);
     }
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Fetched::parse(&text)?.prose.remove(name))
+    let fetched = Fetched::parse(&text);
+    let mut fetched = fetched.with_context(|| format!("{} cannot be read", path.display()))?;
+    Ok(fetched.prose.remove(name))
 }
 
 fn revision(spec: &Path, revision: &str) -> Result<Side> {
@@ -173,24 +176,28 @@ fn revision(spec: &Path, revision: &str) -> Result<Side> {
         bail!("--base {revision}: there is no such file, folder or git revision");
     }
     let show = |file: &str| git(&["show", &format!("{revision}:./{file}")]);
-    let mut prose = match show(fetched::FILE)? {
-        Some(text) => Fetched::parse(&text)?.prose,
+    let mut prose = match show(FETCHED)? {
+        Some(text) => {
+            let fetched = Fetched::parse(&text);
+            let about = || format!("{FETCHED} of {revision} cannot be read");
+            fetched.with_context(about)?.prose
+        }
         None => BTreeMap::new(),
     };
     let mut read = |file: &str, check| -> Result<Option<Loaded>> {
         let Some(text) = show(file)? else {
             return Ok(None);
         };
-        let document = Document::parse(&text, &format!("{file} of {revision}"), check)?;
+        let document = Reduced::parse(&text, &format!("{file} of {revision}"), check)?;
         Ok(Some(Loaded::new(document, prose.remove(file))))
     };
-    let Some(api) = read(API_FILE, fetch::check_swagger)? else {
-        bail!("--base {revision}: that revision has no {API_FILE}");
+    let Some(api) = read(API, fetch::check_swagger)? else {
+        bail!("--base {revision}: that revision has no {API}");
     };
     Ok(Side {
         name: revision.to_owned(),
         api,
-        webhooks: read(WEBHOOKS_FILE, fetch::check_webhooks)?,
+        webhooks: read(WEBHOOKS, fetch::check_webhooks)?,
     })
 }
 

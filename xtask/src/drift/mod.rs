@@ -1,50 +1,40 @@
 //! `cargo xtask drift`: what has changed in the vendor's document, and what it means.
 //!
 //! 1. `load` — the two sides, the vendor's and ours
-//! 2. `compare` — what changed between the contracts, by `rules`: `operations` with their
-//!    `parameters`, `responses` and `mirrors`, `webhooks`, and any `schema` with its
-//!    `types`; `rename` and `same` find what only has another name
-//! 3. `surface` — what changed in what the pipeline makes of them; `trace` — which place
-//!    of a contract became which part of it
-//! 4. `judge` — the two put together by `findings` and `repairs`; `ignore` takes out
-//!    what is known
+//! 2. `wire` — what changed between the contracts, by the table of `rules`
+//! 3. `sdk` — what that does to the crate: what changed in what the pipeline makes of the
+//!    two, which change it comes from, and what a maintainer must repair
+//! 4. `judge` — the two put together; `ignore` takes out what is known
 //! 5. `report` — as text, JSON, Markdown or annotations
 //!
-//! `xtask/README.md` is for its users.
+//! `change` is what they hand on. `xtask/README.md` is for its users.
 
-mod compare;
-mod findings;
+mod change;
 pub mod ignore;
 pub mod judge;
+mod limits;
 mod load;
-mod mirrors;
-mod operations;
-mod parameters;
-mod rename;
-mod repairs;
+mod markdown;
 pub mod report;
-mod responses;
 pub mod rules;
-mod same;
-mod schema;
-mod spec;
-mod surface;
-mod trace;
-mod types;
-mod webhooks;
+mod sdk;
+mod wire;
+
+pub use change::{Change, Sdk};
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
 use jiff::civil::Date;
+use serde_json::Value;
 
 use crate::contract;
-use crate::generate::overlay;
+use crate::generate::overlay::{self, Overlay};
 use crate::source::Source;
+use crate::spec_folder::SpecFolder;
 use judge::{Base, Made, Verdict};
 use report::{Compared, Report, Summary};
-use rules::Level;
 
 /// What to compare.
 #[derive(Debug)]
@@ -69,58 +59,56 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<Report> {
     let entries = options.ignore.as_deref().map(ignore::read).transpose()?;
     let base = load::base_side(&options.spec, options.base.as_deref())?;
-    let overlays = overlay::read(&options.spec)?;
-    let new = load::new_side(
-        &options.from,
-        options.webhooks_from.as_ref(),
-        options.timeout,
-    )?;
-    let (ours, theirs) = (&base.api.contract, &new.api.contract);
-    let mut verdict = match ours == theirs {
-        true => Verdict::default(),
-        false => std::thread::scope(|scope| {
-            let base = scope.spawn(|| Base::new(ours, &overlays));
-            let made = Made::of(theirs, &overlays);
-            let base = base.join().expect("the pipeline does not panic")?;
-            anyhow::Ok(base.judge(theirs, made))
-        })?,
-    };
-    let mut prose = base.api.changed_prose(&new.api);
-    let mut notes = Vec::new();
-    match (&base.webhooks, &new.webhooks) {
-        (Some(old), Some(new)) => {
-            verdict
-                .changes
-                .extend(judge::webhooks(&old.contract, &new.contract));
-            prose = prose.zip(old.changed_prose(new)).map(|(a, b)| a + b);
+    let overlays = overlay::read(&SpecFolder::new(&options.spec))?;
+    let webhooks_from = options.webhooks_from.as_ref();
+    let new = load::new_side(&options.from, webhooks_from, options.timeout)?;
+    for side in [&base, &new] {
+        for loaded in std::iter::once(&side.api).chain(&side.webhooks) {
+            limits::check(&loaded.contract, &side.name)?;
         }
-        _ => notes.push("the webhooks were not compared".to_owned()),
     }
-    let ignored = ignore::apply(
-        entries.unwrap_or_default(),
-        &mut verdict.changes,
-        options.today,
-    );
+    let mut verdict = judged(&base.api.contract, &new.api.contract, &overlays)?;
+    let mut prose = base.api.changed_prose(&new.api);
+    let mut notes = std::mem::take(&mut verdict.notes);
+    let compared_webhooks = base.webhooks.as_ref().zip(new.webhooks.as_ref());
+    match compared_webhooks {
+        Some((base, new)) => {
+            let webhooks = judge::webhooks(&base.contract, &new.contract);
+            verdict.changes.extend(webhooks.changes);
+            notes.extend(webhooks.notes);
+            prose = prose.zip(base.changed_prose(new)).map(|(a, b)| a + b);
+        }
+        None => notes.push("the webhooks were not compared".to_owned()),
+    }
+    let entries = entries.unwrap_or_default();
+    let ignored = ignore::apply(entries, &mut verdict.changes, options.today);
     notes.extend(ignored.notes);
-    let count = |level| Report::count(&verdict.changes, level);
     let digest = |contract| format!("sha256:{}", contract::digest(contract, 64));
     Ok(Report {
-        summary: Summary {
-            breaking: count(Level::Breaking),
-            warning: count(Level::Warning),
-            info: count(Level::Info),
-            prose,
-        },
+        summary: Summary::of(&verdict.changes, prose),
         compared: Compared {
-            base: base.name,
             base_digest: digest(&base.api.contract),
-            new: new.name,
+            base: base.name,
             new_digest: digest(&new.api.contract),
-            webhooks: base.webhooks.is_some() && new.webhooks.is_some(),
+            new: new.name,
+            webhooks: compared_webhooks.is_some(),
         },
         changes: verdict.changes,
         wants: verdict.wants,
         ignored: ignored.used,
         notes,
+    })
+}
+
+/// Judges the API's contract, where it has changed at all.
+fn judged(base: &Value, new: &Value, overlays: &[Overlay]) -> Result<Verdict> {
+    if base == new {
+        return Ok(Verdict::default());
+    }
+    std::thread::scope(|scope| {
+        let judge = scope.spawn(|| Base::new(base, overlays));
+        let made = Made::of(new, overlays);
+        let judge = judge.join().expect("the pipeline does not panic")?;
+        Ok(judge.judge(new, made))
     })
 }

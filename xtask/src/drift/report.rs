@@ -5,10 +5,11 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use super::change::Change;
 use super::ignore::Entry;
-use super::judge::Change;
+use super::markdown;
 use super::rules::Level;
-use crate::json::visible;
+use crate::visible::visible;
 
 /// What a comparison has found.
 #[derive(Debug, Serialize)]
@@ -27,7 +28,6 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
-/// Counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// What compiles or works today will not.
@@ -40,6 +40,24 @@ pub struct Summary {
     pub prose: Option<usize>,
 }
 
+impl Summary {
+    /// Counts the changes.
+    pub fn of(changes: &[Change], prose: Option<usize>) -> Self {
+        let count = |level| {
+            changes
+                .iter()
+                .filter(|change| change.level == level)
+                .count()
+        };
+        Self {
+            breaking: count(Level::Breaking),
+            warning: count(Level::Warning),
+            info: count(Level::Info),
+            prose,
+        }
+    }
+}
+
 /// The two contracts.
 #[derive(Debug, Serialize)]
 pub struct Compared {
@@ -49,7 +67,6 @@ pub struct Compared {
     pub base_digest: String,
     /// Where the vendor's is from.
     pub new: String,
-    /// Its digest.
     pub new_digest: String,
     /// Whether the webhooks were compared, too.
     pub webhooks: bool,
@@ -68,27 +85,14 @@ pub enum Format {
     Github,
 }
 
-const LEVELS: [Level; 3] = [Level::Breaking, Level::Warning, Level::Info];
-
 /// As much as a pull request takes; GitHub refuses more than 65,536 characters.
 const MARKDOWN_LIMIT: usize = 60_000;
 
 impl Report {
-    /// Counts the changes of a level.
-    pub fn count(changes: &[Change], level: Level) -> usize {
-        changes
-            .iter()
-            .filter(|change| change.level == level)
-            .count()
-    }
-
     /// The worst level there is.
     pub fn worst(&self) -> Level {
-        self.changes
-            .iter()
-            .map(|change| change.level)
-            .max()
-            .unwrap_or(Level::None)
+        let levels = self.changes.iter().map(|change| change.level);
+        levels.max().unwrap_or(Level::None)
     }
 
     /// The report as text, with a final newline.
@@ -105,10 +109,19 @@ impl Report {
         }
     }
 
-    fn of(&self, level: Level) -> impl Iterator<Item = &Change> {
-        self.changes
-            .iter()
-            .filter(move |change| change.level == level)
+    /// The changes of each level that has any, worst first.
+    fn by_level(&self) -> impl Iterator<Item = (Level, Vec<&Change>)> {
+        let levels = [Level::Breaking, Level::Warning, Level::Info].into_iter();
+        let of = |level| {
+            let changes = self.changes.iter();
+            (
+                level,
+                changes.filter(|change| change.level == level).collect(),
+            )
+        };
+        levels
+            .map(of)
+            .filter(|(_, changes): &(_, Vec<_>)| !changes.is_empty())
     }
 
     /// `2 breaking, 1 warning, 3 info, 0 texts`
@@ -129,53 +142,17 @@ impl Report {
 
     fn text(&self) -> String {
         let mut text = String::new();
-        let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
-        for level in LEVELS
-            .into_iter()
-            .filter(|level| self.of(*level).next().is_some())
-        {
+        for (level, changes) in self.by_level() {
             let style = Style::new().bold().fg_color(Some(color(level).into()));
             let title = level.to_string().to_uppercase();
             let _ = writeln!(text, "{style}{title}{style:#}");
-            for change in self.of(level) {
-                let Change {
-                    rule,
-                    wire,
-                    sdk,
-                    pointer,
-                    text: what,
-                    action,
-                    ..
-                } = change;
-                let what = visible(what);
-                let _ = writeln!(text, "  {bold}{what}{bold:#}");
-                for line in &change.surface {
-                    let line = visible(line);
-                    let color = if line.starts_with('-') {
-                        AnsiColor::Red
-                    } else {
-                        AnsiColor::Green
-                    };
-                    let style = Style::new().fg_color(Some(color.into()));
-                    let _ = writeln!(text, "    {style}{line}{style:#}");
-                }
-                let _ = writeln!(text, "    {action}");
-                for repair in &change.repair {
-                    let _ = writeln!(text, "    To repair: {}", visible(repair));
-                }
-                let concerned = concerned(&change.operations);
-                let _ = writeln!(
-                    text,
-                    "    {dim}{}  wire {wire}, sdk {sdk}{concerned}{dim:#}",
-                    rule.id
-                );
-                let pointer = visible(pointer);
-                let _ = writeln!(text, "    {dim}{}{pointer}{dim:#}", change.document);
+            for change in changes {
+                write_text(change, &mut text);
             }
             text.push('\n');
         }
         for (title, lines) in self.lists() {
-            let _ = writeln!(text, "{bold}{title}{bold:#}");
+            let _ = writeln!(text, "{BOLD}{title}{BOLD:#}");
             for line in lines {
                 let _ = writeln!(text, "  {}", visible(&line));
             }
@@ -204,28 +181,25 @@ impl Report {
             self.headline()
         )];
         let Compared {
-            base,
             base_digest,
-            new,
             new_digest,
             ..
         } = &self.compared;
+        let base = markdown::escape(&self.compared.base);
+        let new = markdown::code(&self.compared.new);
         parts.push(format!(
-            "\nCompared `{new}` (`{new_digest}`) with {base} (`{base_digest}`).\n"
+            "\nCompared {new} (`{new_digest}`) with {base} (`{base_digest}`).\n"
         ));
-        for level in LEVELS
-            .into_iter()
-            .filter(|level| self.of(*level).next().is_some())
-        {
+        for (level, changes) in self.by_level() {
             parts.push(format!("\n### {}\n\n", title(level)));
-            parts.extend(self.of(level).map(markdown_of));
+            parts.extend(changes.into_iter().map(markdown_of));
         }
         for (title, lines) in self.lists() {
             parts.push(format!("\n### {title}\n\n"));
             parts.extend(
                 lines
                     .iter()
-                    .map(|line| format!("- {}\n", escape_markdown(line))),
+                    .map(|line| format!("- {}\n", markdown::escape(line))),
             );
         }
         let mut text = String::new();
@@ -280,15 +254,51 @@ fn color(level: Level) -> AnsiColor {
     }
 }
 
-fn concerned(operations: &[String]) -> String {
-    match operations {
-        [] => String::new(),
-        [.., last] if operations.len() <= 4 => match &operations[..operations.len() - 1] {
-            [] => format!("  {last}"),
-            others => format!("  {}, {last}", others.join(", ")),
-        },
-        [a, b, c, ..] => format!("  {a}, {b}, {c} and {} more", operations.len() - 3),
-        _ => String::new(),
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+fn write_text(change: &Change, text: &mut String) {
+    let Change {
+        rule,
+        wire,
+        sdk,
+        document,
+        action,
+        ..
+    } = change;
+    let _ = writeln!(text, "  {BOLD}{}{BOLD:#}", visible(&change.text));
+    for line in &change.surface {
+        let line = visible(line);
+        let color = if line.starts_with('-') {
+            AnsiColor::Red
+        } else {
+            AnsiColor::Green
+        };
+        let style = Style::new().fg_color(Some(color.into()));
+        let _ = writeln!(text, "    {style}{line}{style:#}");
+    }
+    let _ = writeln!(text, "    {action}");
+    for repair in &change.repair {
+        let _ = writeln!(text, "    To repair: {}", visible(repair));
+    }
+    let judged = format!(
+        "{}  wire {wire}, sdk {sdk}{}",
+        rule.id,
+        concerned("  ", change)
+    );
+    let _ = writeln!(text, "    {DIM}{judged}{DIM:#}");
+    let pointer = visible(&change.pointer);
+    let _ = writeln!(text, "    {DIM}{document}{pointer}{DIM:#}");
+}
+
+/// The operations that a change concerns, after `start` where there are any: of many the
+/// first.
+fn concerned(start: &str, change: &Change) -> String {
+    let names = &change.operations;
+    match names.len() {
+        0 => String::new(),
+        1..=4 => format!("{start}{}", names.join(", ")),
+        count => format!("{start}{} and {} more", names[..3].join(", "), count - 3),
     }
 }
 
@@ -297,88 +307,23 @@ fn markdown_of(change: &Change) -> String {
         rule,
         wire,
         sdk,
-        pointer,
-        text,
         action,
         ..
     } = change;
     let mut part = format!(
-        "- **{}** {}\n  <br>`{}`, wire {wire}, sdk {sdk}{}, `{}{}`\n",
-        escape_markdown(text),
-        escape_markdown(action),
+        "- **{}** {action}\n  <br>`{}`, wire {wire}, sdk {sdk}{}, {}\n",
+        markdown::escape(&change.text),
         rule.id,
-        escape_markdown(&concerned(&change.operations).replacen("  ", ", ", 1)),
-        change.document,
-        visible(pointer).replace('`', "'"),
+        markdown::escape(&concerned(", ", change)),
+        markdown::code(&format!("{}{}", change.document, change.pointer)),
     );
     for repair in &change.repair {
-        let _ = writeln!(part, "  <br>To repair: {}", escape_markdown(repair));
+        let _ = writeln!(part, "  <br>To repair: {}", markdown::escape(repair));
     }
     if !change.surface.is_empty() {
-        part.push_str("\n  ```diff\n");
-        for line in &change.surface {
-            let _ = writeln!(part, "  {}", visible(line).replace("```", "'''"));
-        }
-        part.push_str("  ```\n\n");
+        part.push_str(&markdown::diff(&change.surface));
     }
     part
-}
-
-/// Names out of the vendor's document must not become markup: what is not code is escaped.
-/// Code begins with a run of backticks and ends with the next run of as many.
-fn escape_markdown(text: &str) -> String {
-    let text = visible(text);
-    let (mut escaped, mut rest) = (String::new(), text.as_str());
-    while let Some(start) = rest.find('`') {
-        escape_text(&rest[..start], &mut escaped);
-        rest = &rest[start..];
-        let ticks = run(rest);
-        match end_of_code(rest, ticks) {
-            Some(end) => {
-                escaped.push_str(&rest[..end]);
-                rest = &rest[end..];
-            }
-            None => {
-                escaped.push_str(&"\\`".repeat(ticks));
-                rest = &rest[ticks..];
-            }
-        }
-    }
-    escape_text(rest, &mut escaped);
-    escaped
-}
-
-/// How many backticks a text begins with.
-fn run(text: &str) -> usize {
-    text.len() - text.trim_start_matches('`').len()
-}
-
-/// Where the code ends that a text begins with.
-fn end_of_code(text: &str, ticks: usize) -> Option<usize> {
-    let mut at = ticks;
-    loop {
-        at += text[at..].find('`')?;
-        let found = run(&text[at..]);
-        at += found;
-        if found == ticks {
-            return Some(at);
-        }
-    }
-}
-
-/// Breaks what is made of plain text: mentions, references and addresses.
-const BREAK: &str = "<!-- -->";
-
-fn escape_text(text: &str, escaped: &mut String) {
-    for c in text.chars() {
-        if ['<', '>', '[', ']', '*', '_', '\\', '|', '&'].contains(&c) {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-        if ['@', '#'].contains(&c) || escaped.ends_with("://") {
-            escaped.push_str(BREAK);
-        }
-    }
 }
 
 /// Escapes the message of a workflow command.
@@ -394,25 +339,27 @@ fn property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drift::change::Sdk;
+    use crate::drift::rules::rule;
 
-    #[test]
-    fn what_is_no_code_is_no_markup() {
-        assert_eq!(
-            escape_markdown("a_b <i> `<i>_` @all"),
-            "a\\_b \\<i\\> `<i>_` @<!-- -->all"
-        );
-    }
-
-    #[test]
-    fn backticks_of_the_vendors_open_no_code_that_does_not_end() {
-        let escaped =
-            escape_markdown("the value ```@octocat Fixes #1 <img src=https://e.example>`");
-        assert_eq!(
-            escaped,
-            "the value \\`\\`\\`@<!-- -->octocat Fixes #<!-- -->1 \\<img \
-             src=https://<!-- -->e.example\\>\\`"
-        );
-        assert_eq!(escape_markdown("``a`<b>`` <c>"), "``a`<b>`` \\<c\\>");
+    fn change() -> Change {
+        let rule = rule!("tags-changed");
+        Change {
+            rule,
+            level: Level::Info,
+            wire: Level::Info,
+            sdk: Sdk::Known(Level::None),
+            document: "swagger_doc.json",
+            method: None,
+            path: None,
+            operation: None,
+            operations: Vec::new(),
+            pointer: "/tags".to_owned(),
+            text: "Words.".to_owned(),
+            action: rule.action.to_owned(),
+            surface: Vec::new(),
+            repair: Vec::new(),
+        }
     }
 
     #[test]
@@ -423,10 +370,14 @@ mod tests {
 
     #[test]
     fn few_operations_are_named_and_many_counted() {
-        let names = |count: usize| (0..count).map(|n| format!("op{n}")).collect::<Vec<_>>();
-        assert_eq!(concerned(&names(0)), "");
-        assert_eq!(concerned(&names(1)), "  op0");
-        assert_eq!(concerned(&names(4)), "  op0, op1, op2, op3");
-        assert_eq!(concerned(&names(5)), "  op0, op1, op2 and 2 more");
+        let concerned = |count: usize| {
+            let mut change = change();
+            change.operations = (0..count).map(|n| format!("op{n}")).collect();
+            concerned("  ", &change)
+        };
+        assert_eq!(concerned(0), "");
+        assert_eq!(concerned(1), "  op0");
+        assert_eq!(concerned(4), "  op0, op1, op2, op3");
+        assert_eq!(concerned(5), "  op0, op1, op2 and 2 more");
     }
 }

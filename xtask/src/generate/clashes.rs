@@ -2,128 +2,188 @@
 //!
 //! `accountId` and `account_id` are two properties in JSON and one field in Rust. Such a
 //! document cannot become code, so one of the two is left out, which a maintainer hears of:
-//! of two properties or parameters the one that is not written as in Rust, of two values of
-//! an enum the later one. A `corrections` overlay must take one of them away, or, for a
-//! parameter, a `names` overlay give it an `x-huntress-name`.
+//! of two properties the one that is not written as in Rust, of two parameters rather the one
+//! that is not in the path, of two values of an enum the later one. A `corrections` overlay
+//! must take one of them away, or, for a parameter, a `names` overlay give it an
+//! `x-huntress-name`. Of two components one is called otherwise, see [`types`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use heck::{ToPascalCase as _, ToSnakeCase as _};
 use serde_json::Value;
 
+use super::hoist::components::rename_all;
 use super::reserved::setter;
-use super::roles::VALUES;
-use super::{Problem, walk};
+use super::{Problem, rust_names, walk};
+use crate::codegen::model::referenced;
+use crate::extensions::VALUES;
 
-/// See the module's text.
+/// Gives every component the name that its type has in Rust: `VPNList` becomes `VpnList`. Of
+/// two that would have one name the second gets a number, and a maintainer hears of it.
+pub fn types(document: &mut Value, problems: &mut Vec<Problem>) -> Result<()> {
+    let components: Vec<Name> = walk::components(document)
+        .keys()
+        .map(|name| Name::new(name, rust_names::ty(name), false))
+        .collect();
+    let mut names: BTreeMap<String, String> = components
+        .iter()
+        .map(|name| (name.text.clone(), name.rust.clone()))
+        .collect();
+    for (number, clash) in clashes(&components).into_iter().enumerate() {
+        problems.push(clash.problem("components", &components));
+        let left_out = &components[clash.left_out];
+        let mut name = format!("{}{}", left_out.rust, number + 2);
+        while components.iter().any(|other| other.rust == name) {
+            name.push('X');
+        }
+        names.insert(left_out.text.clone(), name);
+    }
+    names.retain(|old, new| old != new);
+    rename_all(document, &names)
+}
+
+/// Leaves out one of two properties, parameters or values that are one in Rust.
 pub fn leave_out(document: &mut Value, problems: &mut Vec<Problem>) -> Result<()> {
     walk::operations(document, |_, _, _, operation| {
-        let id = operation["operationId"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        let Some(parameters) = operation
-            .get_mut("parameters")
-            .and_then(Value::as_array_mut)
-        else {
-            return Ok(());
-        };
-        let names: Vec<String> = parameters.iter().map(|p| setter(p).to_owned()).collect();
-        for clash in of_properties(&names) {
-            parameters.retain(|parameter| setter(parameter) != clash.left_out);
-            problems.push(clash.problem(&id));
+        let id = walk::operation_id(operation).to_owned();
+        if let Some(parameters) = operation.get_mut("parameters") {
+            parameters_of(&id, parameters, problems);
         }
         Ok(())
     })?;
-    let mut left_out: Vec<(String, String)> = Vec::new();
+    let mut gone: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (component, schema) in walk::entries(document.pointer_mut("/components/schemas")) {
-        if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
-            let names: Vec<String> = properties.keys().cloned().collect();
-            for clash in of_properties(&names) {
-                properties.shift_remove(&clash.left_out);
-                problems.push(clash.problem(component));
-            }
-        }
-        let declared = schema["properties"].clone();
-        if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
-            required.retain(|name| declared.get(name.as_str().unwrap_or_default()).is_some());
-        }
-        if let Some(values) = schema.get_mut("enum").and_then(Value::as_array_mut) {
-            let names: Vec<String> = values
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect();
-            for clash in of_values(&names) {
-                values.retain(|value| *value != clash.left_out);
-                problems.push(clash.problem(component));
-                left_out.push((component.clone(), clash.left_out));
-            }
+        properties_of(component, schema, problems);
+        let values = values_of(component, schema, problems);
+        if !values.is_empty() {
+            gone.insert(component.clone(), values);
         }
     }
+    if gone.is_empty() {
+        return Ok(());
+    }
     walk::schemas(document, |_, schema| {
-        let component = walk::referenced(schema).unwrap_or_default().to_owned();
-        if let Some(values) = schema.get_mut(VALUES).and_then(Value::as_array_mut) {
-            values.retain(|value| {
-                !left_out
-                    .iter()
-                    .any(|(of, gone)| *of == component && value == gone)
-            });
+        let values = referenced(schema).and_then(|component| gone.get(component));
+        if let (Some(gone), Some(Value::Array(own))) = (values, schema.get_mut(VALUES)) {
+            own.retain(|value| !gone.contains(value.as_str().unwrap_or_default()));
         }
         Ok(())
     })
 }
 
-struct Clash {
-    stays: String,
-    left_out: String,
+fn parameters_of(operation: &str, parameters: &mut Value, problems: &mut Vec<Problem>) {
+    let Some(parameters) = parameters.as_array_mut() else {
+        return;
+    };
+    let names: Vec<Name> = parameters
+        .iter()
+        .map(|parameter| {
+            let name = setter(parameter);
+            Name::new(name, rust_names::argument(name), parameter["in"] != "path")
+        })
+        .collect();
+    let left_out = left_out(operation, &names, problems);
+    let mut index = 0..;
+    parameters.retain(|_| !index.next().is_some_and(|index| left_out.contains(&index)));
+}
+
+fn properties_of(component: &str, schema: &mut Value, problems: &mut Vec<Problem>) {
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let names: Vec<Name> = properties
+        .keys()
+        .map(|name| Name::new(name, rust_names::field(name), false))
+        .collect();
+    let left_out = left_out(component, &names, problems);
+    if left_out.is_empty() {
+        return;
+    }
+    let gone: BTreeSet<&String> = left_out.iter().map(|index| &names[*index].text).collect();
+    properties.retain(|name, _| !gone.contains(name));
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|name| !gone.iter().any(|gone| name == gone.as_str()));
+    }
+}
+
+/// The values that are left out.
+fn values_of(component: &str, schema: &mut Value, problems: &mut Vec<Problem>) -> BTreeSet<String> {
+    let Some(values) = schema.get_mut("enum").and_then(Value::as_array_mut) else {
+        return BTreeSet::new();
+    };
+    let names: Vec<Name> = values
+        .iter()
+        .filter_map(Value::as_str)
+        .map(|value| Name {
+            as_written: true,
+            ..Name::new(value, rust_names::variant(value), false)
+        })
+        .collect();
+    let left_out = left_out(component, &names, problems);
+    let gone: BTreeSet<String> = left_out
+        .iter()
+        .map(|index| names[*index].text.clone())
+        .collect();
+    values.retain(|value| !gone.contains(value.as_str().unwrap_or_default()));
+    gone
+}
+
+/// Those that must go, by their position.
+fn left_out(owner: &str, names: &[Name], problems: &mut Vec<Problem>) -> BTreeSet<usize> {
+    let clashes = clashes(names);
+    problems.extend(clashes.iter().map(|clash| clash.problem(owner, names)));
+    clashes.iter().map(|clash| clash.left_out).collect()
+}
+
+struct Name {
+    text: String,
     rust: String,
+    /// Whether it goes before others.
+    dispensable: bool,
+    /// Whether it is written as in Rust.
+    as_written: bool,
+}
+
+impl Name {
+    fn new(text: &str, rust: String, dispensable: bool) -> Self {
+        Self {
+            text: text.to_owned(),
+            as_written: text == rust.trim_end_matches('_'),
+            dispensable,
+            rust,
+        }
+    }
+}
+
+/// Two names that are one in Rust, by their positions.
+struct Clash {
+    stays: usize,
+    left_out: usize,
 }
 
 impl Clash {
-    fn problem(&self, owner: &str) -> Problem {
+    fn problem(&self, owner: &str, names: &[Name]) -> Problem {
         Problem::Clash {
             owner: owner.to_owned(),
-            stays: self.stays.clone(),
-            left_out: self.left_out.clone(),
-            rust: self.rust.clone(),
+            stays: names[self.stays].text.clone(),
+            left_out: names[self.left_out].text.clone(),
+            rust: names[self.left_out].rust.clone(),
         }
     }
 }
 
-fn of_properties(names: &[String]) -> Vec<Clash> {
-    let mut names: Vec<&String> = names.iter().collect();
-    names.sort_by_key(|name| *name != &words(name).to_snake_case());
-    clashes(&names, |name| words(name).to_snake_case())
-}
-
-fn of_values(values: &[String]) -> Vec<Clash> {
-    let values: Vec<&String> = values.iter().collect();
-    clashes(&values, |value| words(value).to_pascal_case())
-}
-
-fn clashes(names: &[&String], rust: impl Fn(&str) -> String) -> Vec<Clash> {
-    let mut known: BTreeMap<String, &String> = BTreeMap::new();
+fn clashes(names: &[Name]) -> Vec<Clash> {
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.sort_by_key(|index| (names[*index].dispensable, !names[*index].as_written));
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
     let mut found = Vec::new();
-    for name in names {
-        let rust = rust(name);
-        match known.get(&rust) {
-            Some(stays) => found.push(Clash {
-                stays: (*stays).clone(),
-                left_out: (*name).clone(),
-                rust,
-            }),
-            None => drop(known.insert(rust, name)),
+    for left_out in order {
+        match known.get(names[left_out].rust.as_str()) {
+            Some(&stays) => found.push(Clash { stays, left_out }),
+            None => drop(known.insert(&names[left_out].rust, left_out)),
         }
     }
     found
-}
-
-/// As progenitor does: what no name of Rust can have separates words.
-fn words(name: &str) -> String {
-    let name = name.replace('\'', "");
-    name.replace(|c: char| !c.is_alphanumeric() && c != '_', "-")
 }
 
 #[cfg(test)]
@@ -146,6 +206,7 @@ mod tests {
             ("$(id)", "id"),
             ("Self", "self"),
         ] {
+            let rust = rust_names::field(name);
             let property = json!({"type": "string"});
             let mut document = json!({"paths": {}, "components": {"schemas": {"A": {
                 "required": [other, name], "properties": {other: property, name: property}}}}});
@@ -156,7 +217,7 @@ mod tests {
             assert_eq!(
                 problems,
                 [format!(
-                    "A: {other:?} and {name:?} are both `{name}` in Rust; take one of them away in \
+                    "A: {other:?} and {name:?} are both `{rust}` in Rust; take one of them away in \
                      a `corrections` overlay"
                 )]
             );
@@ -179,7 +240,7 @@ mod tests {
         let document = |name: Option<&str>| {
             let mut other = json!({"in": "query", "name": "orgId"});
             if let Some(name) = name {
-                other[super::super::names::NAME] = json!(name);
+                other[crate::extensions::NAME] = json!(name);
             }
             json!({"paths": {"/v1/a": {"get": {"operationId": "list_as", "parameters": [
                 other, {"in": "query", "name": "org_id"}]}}}, "components": {"schemas": {}}})
@@ -189,5 +250,46 @@ mod tests {
         let left = &two["paths"]["/v1/a"]["get"]["parameters"];
         assert_eq!(*left, json!([{"in": "query", "name": "org_id"}]));
         assert_eq!(problems(&mut document(Some("other_org_id"))), [""; 0]);
+    }
+
+    #[test]
+    fn of_two_parameters_of_one_name_the_one_in_the_path_stays() {
+        let in_path = json!({"in": "path", "name": "id"});
+        let mut document = json!({"paths": {"/v1/a/{id}": {"get": {"operationId": "get_a", "parameters": [
+            {"in": "query", "name": "id"}, in_path]}}}, "components": {"schemas": {}}});
+        assert_eq!(problems(&mut document).len(), 1);
+        let left = &document["paths"]["/v1/a/{id}"]["get"]["parameters"];
+        assert_eq!(*left, json!([in_path]));
+    }
+
+    #[test]
+    fn a_value_that_is_called_other_clashes_with_none_but_its_own_name() {
+        let of = |values: Value| {
+            let mut document =
+                json!({"paths": {}, "components": {"schemas": {"E": {"enum": values}}}});
+            problems(&mut document).len()
+        };
+        assert_eq!(of(json!(["other", "others"])), 0);
+        assert_eq!(of(json!(["other", "other_value"])), 1);
+        assert_eq!(of(json!(["\\", "\""])), 1);
+    }
+
+    #[test]
+    fn components_are_called_as_in_rust_and_the_second_of_a_name_has_a_number() {
+        let list = |name: &str| json!({"type": "array", "items": walk::reference(name)});
+        let mut document = json!({"paths": {}, "components": {"schemas": {
+            "agent": list("VPNList"), "Agent": list("agent"), "VPNList": {"type": "object"}}}});
+        let mut problems = Vec::new();
+        types(&mut document, &mut problems).unwrap();
+        assert_eq!(
+            document["components"]["schemas"],
+            json!({"Agent": list("Agent2"), "Agent2": list("VpnList"), "VpnList": {"type": "object"}})
+        );
+        assert_eq!(
+            problems[0].to_string(),
+            "components: \"agent\" and \"Agent\" are both `Agent` in Rust; take one of them away in \
+             a `corrections` overlay"
+        );
+        assert_eq!(problems.len(), 1);
     }
 }

@@ -16,7 +16,7 @@ pub fn to_openapi(contract: &Value) -> Result<Value> {
     swagger2openapi::convert(contract, &mut options)
         .map_err(|error| anyhow!("the contract cannot be converted to OpenAPI 3.0: {error}"))?;
     let mut document = options.openapi;
-    // A document without a version is the vendor's mistake, but OpenAPI wants one.
+    // A document without a version is the vendor's mistake, but OpenAPI requires one.
     if document["info"]["version"]
         .as_str()
         .unwrap_or_default()
@@ -24,10 +24,9 @@ pub fn to_openapi(contract: &Value) -> Result<Value> {
     {
         document["info"]["version"] = json!("v1");
     }
-    document
-        .as_object_mut()
-        .expect("an object")
-        .shift_remove("tags");
+    if let Some(document) = document.as_object_mut() {
+        document.shift_remove("tags");
+    }
     drop_error_bodies(&mut document)?;
     Ok(document)
 }

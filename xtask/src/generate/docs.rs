@@ -1,28 +1,26 @@
 //! A mechanical sentence wherever no overlay has written one.
 //!
 //! Statuses and envelopes are described by rule. For anything else the sentence is a
-//! stopgap, so that a new vendor release builds, and a warning asks for a real one.
+//! stopgap, so that a new vendor release builds, and a real one is asked for.
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{Warnings, hoist::ENVELOPE, walk};
+use super::{Want, walk};
+use crate::extensions::ENVELOPE;
 
-/// See the module's text.
-pub fn fill(document: &mut Value, warnings: &mut Warnings) -> Result<()> {
+/// Gives each thing without a text one.
+pub fn fill(document: &mut Value, wants: &mut Vec<Want>) -> Result<()> {
     walk::operations(document, |_, path, method, operation| {
         let method = method.to_uppercase();
-        let name = operation["operationId"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+        let name = walk::operation_id(operation).to_owned();
         let call = format!("`{method} {path}`");
         describe(
             operation,
             "summary",
             &call,
             &format!("the operation {name}"),
-            warnings,
+            wants,
         );
         for parameter in walk::list(operation.get_mut("parameters")) {
             let label = format!("`{}`", parameter["name"].as_str().unwrap_or_default());
@@ -33,7 +31,7 @@ pub fn fill(document: &mut Value, warnings: &mut Warnings) -> Result<()> {
                 "description",
                 &text,
                 &format!("the parameter {label} of {name}"),
-                warnings,
+                wants,
             );
         }
         for (status, response) in walk::entries(operation.get_mut("responses")) {
@@ -51,7 +49,7 @@ pub fn fill(document: &mut Value, warnings: &mut Warnings) -> Result<()> {
             "description",
             &format!("`{name}` of the API."),
             &format!("the type {name}"),
-            warnings,
+            wants,
         );
         for (property, node) in walk::entries(schema.get_mut("properties")) {
             let text = format!("`{property}` of `{name}`.");
@@ -60,22 +58,23 @@ pub fn fill(document: &mut Value, warnings: &mut Warnings) -> Result<()> {
                 "description",
                 &text,
                 &format!("the property {property} of {name}"),
-                warnings,
+                wants,
             );
         }
     }
     Ok(())
 }
 
-fn describe(node: &mut Value, key: &str, stopgap: &str, what: &str, warnings: &mut Warnings) {
+fn describe(node: &mut Value, key: &'static str, stopgap: &str, what: &str, wants: &mut Vec<Want>) {
     let written = node[key]
         .as_str()
         .is_some_and(|text| !text.trim().is_empty());
     if !written {
         node[key] = json!(stopgap);
-        warnings.push(format!(
-            "{what} has no text; write its {key} in a `docs` overlay"
-        ));
+        wants.push(Want::Text {
+            of: what.to_owned(),
+            key,
+        });
     }
 }
 
@@ -123,14 +122,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_described_gets_a_stopgap_and_a_warning() {
+    fn what_nobody_described_gets_a_stopgap_and_wants_a_sentence() {
         let mut document = json!({
             "paths": {"/v1/a": {"get": {"operationId": "list_as",
                 "parameters": [{"name": "q", "in": "query"}], "responses": {"200": {}}}}},
             "components": {"schemas": {"A": {"description": "An A.", "properties": {"x": {}}}}}
         });
-        let mut warnings = Warnings::new();
-        fill(&mut document, &mut warnings).unwrap();
+        let mut wants = Vec::new();
+        fill(&mut document, &mut wants).unwrap();
         let operation = &document["paths"]["/v1/a"]["get"];
         assert_eq!(operation["summary"], "`GET /v1/a`");
         assert_eq!(
@@ -140,8 +139,9 @@ mod tests {
         let schema = &document["components"]["schemas"]["A"];
         assert_eq!(schema["description"], "An A.");
         assert_eq!(schema["properties"]["x"]["description"], "`x` of `A`.");
+        let wants: Vec<_> = wants.iter().map(Want::to_string).collect();
         assert_eq!(
-            warnings,
+            wants,
             [
                 "the operation list_as has no text; write its summary in a `docs` overlay",
                 "the parameter `q` of list_as has no text; write its description in a `docs` overlay",

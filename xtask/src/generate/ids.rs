@@ -2,7 +2,7 @@
 //!
 //! Which things have ids is read from the paths: `/v1/agents/{id}` is about what its GET
 //! returns, or else about what `/v1/agents` lists. A component `UserRef` beside a
-//! `user_id` is such a thing too. What is told besides a thing is no part of its name:
+//! `user_id` is such a thing too. What is sent along with a thing is not part of its name:
 //! `OrganizationWithUsage` and `OrganizationRef` have the id of an `Organization`.
 //!
 //! An integer is the id of a thing where it is
@@ -11,24 +11,21 @@
 //! - the property `id` of the thing's own components;
 //! - a parameter or property `agent_id`, or an item of `agent_ids`.
 //!
-//! Any other id stays a plain integer. In a path that is a warning, since it decides what a
-//! call acts on. By overlay, `x-huntress-id-of: Agent` on a schema says whose id it is, and
+//! Any other id stays a plain integer. In a path a person should say whose it is, since it
+//! decides what a call acts on. By overlay, `x-huntress-id-of: Agent` on a schema says whose id it is, and
 //! `x-huntress-id-of: false` that it is nobody's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::hoist::ENVELOPE;
-use super::names::{pascal, singular, words};
-use super::{Warnings, walk};
+use super::names::{singular, words};
+use super::{Want, walk};
+use crate::codegen::model::referenced;
+use crate::codegen::syntax::pascal;
 use crate::contract::anonymous_path;
-
-/// Marks a component that is an id.
-pub const ID: &str = "x-huntress-id";
-/// By overlay, on a schema: whose id it is; `false` where it is nobody's.
-pub const ID_OF: &str = "x-huntress-id-of";
+use crate::extensions::{ENVELOPE, ID, ID_OF};
 
 /// The things that have ids.
 #[derive(Debug)]
@@ -38,8 +35,8 @@ pub struct Ids {
     things: BTreeSet<String>,
 }
 
-/// See the module's text.
-pub fn assign(document: &mut Value, warnings: &mut Warnings) -> Result<()> {
+/// Makes every id that is known one of its type.
+pub fn assign(document: &mut Value, wants: &mut Vec<Want>) -> Result<()> {
     let ids = Ids::of(document);
     let mut used = BTreeSet::new();
     walk::operations(document, |_, path, method, operation| {
@@ -47,19 +44,19 @@ pub fn assign(document: &mut Value, warnings: &mut Warnings) -> Result<()> {
             let name = parameter["name"].as_str().unwrap_or_default().to_owned();
             let in_path = parameter["in"] == "path";
             let schema = &mut parameter["schema"];
-            let told = schema.get(ID_OF).is_some();
+            let by_overlay = schema.get(ID_OF).is_some();
             let thing = if in_path {
                 ids.of_path(path, &name)
             } else {
                 ids.of_name(&name)
             };
             let found = replace(schema, thing, &mut used)?;
-            if in_path && !found && !told && schema["type"] == "integer" {
-                let method = method.to_uppercase();
-                warnings.push(format!(
-                    "{method} {path}: nothing tells whose id {{{name}}} is; say so with \
-                     {ID_OF} in a `names` overlay"
-                ));
+            if in_path && !found && !by_overlay && schema["type"] == "integer" {
+                wants.push(Want::IdOf {
+                    method: method.to_owned(),
+                    path: path.to_owned(),
+                    parameter: name,
+                });
             }
         }
         Ok(())
@@ -74,9 +71,7 @@ pub fn assign(document: &mut Value, warnings: &mut Warnings) -> Result<()> {
             Ok(())
         })?;
     }
-    let schemas = document["components"]["schemas"]
-        .as_object_mut()
-        .expect("components.schemas");
+    let schemas = walk::components(document);
     for thing in used {
         let component = json!({
             "type": "integer",
@@ -86,7 +81,7 @@ pub fn assign(document: &mut Value, warnings: &mut Warnings) -> Result<()> {
         });
         let name = component_of(&thing);
         if schemas.insert(name.clone(), component).is_some() {
-            bail!("the id {name} has the name of a component");
+            bail!("/components/schemas/{name} has the name of the id of a {thing}");
         }
     }
     Ok(())
@@ -112,10 +107,11 @@ impl Ids {
             }
             if let Some(returned) = returned(operation, &schemas).filter(|_| method == "get") {
                 let thing = fold(returned, &schemas);
-                match path.ends_with('}') {
-                    true => paths.insert(anonymous_path(path), thing),
-                    false => listed.insert(format!("{}/{{}}", anonymous_path(path)), thing),
-                };
+                if path.ends_with('}') {
+                    paths.insert(anonymous_path(path), thing);
+                } else {
+                    listed.insert(format!("{}/{{}}", anonymous_path(path)), thing);
+                }
             }
             Ok(())
         });
@@ -204,21 +200,22 @@ fn returned<'a>(operation: &Value, schemas: &'a Value) -> Option<&'a str> {
     let (_, response) = responses
         .iter()
         .find(|(status, _)| status.starts_with('2'))?;
-    let name = walk::referenced(response.pointer("/content/application~1json/schema")?)?;
+    let name = referenced(response.pointer("/content/application~1json/schema")?)?;
     let (name, schema) = schemas.as_object()?.get_key_value(name)?;
     let Some(envelope) = schema.get(ENVELOPE) else {
         return Some(name);
     };
     let key = envelope["items"].as_str().or(envelope["key"].as_str())?;
     let held = &schema["properties"][key];
-    walk::referenced(held).or_else(|| walk::referenced(&held["items"]))
+    referenced(held).or_else(|| referenced(&held["items"]))
 }
 
 fn is_integer(schema: &Value) -> bool {
     schema["type"] == "integer" || schema["items"]["type"] == "integer"
 }
 
-/// Makes an integer, or the items of a list of them, the id of the thing; whether it is one.
+/// Makes an integer, or the items of a list of them, the id of the thing. Says whether it
+/// is one now.
 fn replace(schema: &mut Value, thing: Option<&str>, used: &mut BTreeSet<String>) -> Result<bool> {
     let Some(map) = schema.as_object_mut() else {
         return Ok(false);
@@ -240,21 +237,13 @@ fn replace(schema: &mut Value, thing: Option<&str>, used: &mut BTreeSet<String>)
     let Some(node) = node.filter(|node| node.get("type") == Some(&json!("integer"))) else {
         return Ok(false);
     };
-    refer(node, &component_of(&thing));
+    let mut rest = std::mem::take(node);
+    rest.retain(|key, _| !["type", "format"].contains(&key.as_str()));
+    if let Value::Object(reference) = walk::referring(&component_of(&thing), rest) {
+        *node = reference;
+    }
     used.insert(thing);
     Ok(true)
-}
-
-/// Replaces what a schema is by a reference; what else it says stays.
-fn refer(node: &mut Map<String, Value>, component: &str) {
-    node.shift_remove("type");
-    node.shift_remove("format");
-    let reference = json!(format!("#/components/schemas/{component}"));
-    if node.is_empty() {
-        node.insert("$ref".to_owned(), reference);
-    } else {
-        node.insert("allOf".to_owned(), json!([{"$ref": reference}]));
-    }
 }
 
 #[cfg(test)]
@@ -304,11 +293,11 @@ mod tests {
         })
     }
 
-    fn assigned() -> (Value, Warnings) {
+    fn assigned() -> (Value, Vec<Want>) {
         let mut document = document();
-        let mut warnings = Warnings::new();
-        assign(&mut document, &mut warnings).unwrap();
-        (document, warnings)
+        let mut wants = Vec::new();
+        assign(&mut document, &mut wants).unwrap();
+        (document, wants)
     }
 
     #[test]
@@ -350,20 +339,19 @@ mod tests {
     }
 
     #[test]
-    fn other_ids_stay_integers_and_one_in_a_path_is_a_warning() {
-        let (document, warnings) = assigned();
+    fn other_ids_stay_integers_and_one_in_a_path_wants_an_owner() {
+        let (document, wants) = assigned();
         let thing = &document["components"]["schemas"]["Thing"]["properties"];
         assert_eq!(thing["other_id"], integer());
         assert_eq!(thing["thing_id"], json!({"type": "string"}));
         let notes = &document["paths"]["/v1/things"]["get"]["parameters"][2]["schema"];
         assert_eq!(notes["items"], integer());
         assert_eq!(
-            warnings,
-            [
-                "DELETE /v1/things/{thing_id}/parts/{id}: nothing tells whose id {id} is; say so \
+            wants[0].to_string(),
+            "DELETE /v1/things/{thing_id}/parts/{id}: nothing tells whose id {id} is; say so \
               with x-huntress-id-of in a `names` overlay"
-            ]
         );
+        assert_eq!(wants.len(), 1);
     }
 
     #[test]
@@ -372,11 +360,11 @@ mod tests {
             let mut document = document();
             let parts = "/v1/things/{thing_id}/parts/{id}";
             document["paths"][parts]["delete"]["parameters"][1]["schema"][ID_OF] = of;
-            let mut warnings = Warnings::new();
-            assign(&mut document, &mut warnings).unwrap();
+            let mut wants = Vec::new();
+            assign(&mut document, &mut wants).unwrap();
             let schema = &document["paths"][parts]["delete"]["parameters"][1]["schema"];
             assert_eq!(*schema, expected);
-            assert_eq!(warnings, Warnings::new());
+            assert_eq!(wants, []);
         }
     }
 

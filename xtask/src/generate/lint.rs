@@ -1,40 +1,64 @@
 //! What must be true of the finished document, whatever the rules above did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Result, bail};
-use serde_json::{Map, Value};
+use anyhow::Result;
+use openapiv3::{OpenAPI, Operation, ReferenceOr, Schema};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
 
-use super::ids::ID_OF;
-use super::names::NAME;
-use super::roles::{MORE, VALUES};
-use super::tolerant::DECODE;
-use super::{hoist, walk};
+use super::walk;
+use crate::codegen::model::referenced;
+use crate::codegen::syntax::pascal;
 use crate::contract::SHAPE;
+use crate::extensions::{
+    AT_MOST_ONE, BARE, COMMA_SEPARATED, DECODE, EXACTLY_ONE, ID_OF, MORE_VALUES, NAME, VALUES,
+};
+use crate::json::escape;
+use crate::visible::Several;
 
 /// The spellings that `src/lenient.rs` knows how to decode.
 const DECODERS: [&str; 3] = ["id_or_object", "keys_of_map", "item_list"];
 
-/// By overlay, on an array: it travels as one comma-separated string.
-pub const COMMA_SEPARATED: &str = "x-huntress-comma-separated";
-/// By overlay, on what is sent: of these properties just one is given, or one at most.
-pub const EXCLUSIVE: [&str; 2] = ["x-huntress-exactly-one", "x-huntress-at-most-one"];
+/// What only the steps before this one read.
+const LEFT_OVER: [&str; 5] = [NAME, SHAPE, BARE, ID_OF, MORE_VALUES];
 
 /// Fails with every violation, one a line.
 pub fn check(document: &mut Value) -> Result<()> {
     let mut found: Vec<String> = Vec::new();
     operations(document, &mut found)?;
     schemas(document, &mut found)?;
-    if let Err(error) = serde_json::from_value::<openapiv3::OpenAPI>(document.clone()) {
-        found.push(format!("openapiv3 cannot parse the document: {error}"));
-    }
+    unreadable(document, &mut found)?;
     if found.is_empty() {
         return Ok(());
     }
-    bail!(
-        "the generated document is not sound:\n  {}",
-        found.join("\n  ")
-    )
+    Err(Several::new("the generated document is not sound", found).into())
+}
+
+/// What openapiv3, which progenitor reads the document with, cannot read, and where.
+fn unreadable(document: &mut Value, found: &mut Vec<String>) -> Result<()> {
+    fn problem<T: DeserializeOwned>(node: &Value) -> Option<String> {
+        let error = serde_json::from_value::<T>(node.clone()).err()?;
+        Some(format!("openapiv3 cannot read it: {error}"))
+    }
+    let Some(whole) = problem::<OpenAPI>(document) else {
+        return Ok(());
+    };
+    let before = found.len();
+    walk::operations(document, |pointer, _, _, operation| {
+        let problem = problem::<Operation>(operation);
+        found.extend(problem.map(|problem| format!("{pointer}: {problem}")));
+        Ok(())
+    })?;
+    for (name, schema) in walk::components(document) {
+        let pointer = format!("/components/schemas/{}", escape(name));
+        let problem = problem::<ReferenceOr<Schema>>(schema);
+        found.extend(problem.map(|problem| format!("{pointer}: {problem}")));
+    }
+    if found.len() == before {
+        found.push(format!("/: {whole}"));
+    }
+    Ok(())
 }
 
 fn is_blank(node: &Value, key: &str) -> bool {
@@ -44,10 +68,7 @@ fn is_blank(node: &Value, key: &str) -> bool {
 fn operations(document: &mut Value, found: &mut Vec<String>) -> Result<()> {
     let mut ids: BTreeMap<String, String> = BTreeMap::new();
     walk::operations(document, |pointer, _, _, operation| {
-        let id = operation["operationId"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+        let id = walk::operation_id(operation).to_owned();
         let snake = id.starts_with(|c: char| c.is_ascii_lowercase())
             && id
                 .chars()
@@ -60,7 +81,7 @@ fn operations(document: &mut Value, found: &mut Vec<String>) -> Result<()> {
         if is_blank(operation, "summary") {
             found.push(format!("{pointer}: no documentation"));
         }
-        if let Some(other) = ids.insert(id.clone(), pointer.to_owned()) {
+        if let Some(other) = ids.insert(pascal(&id), pointer.to_owned()) {
             found.push(format!(
                 "{pointer}: the operationId {id} is taken by {other}"
             ));
@@ -75,91 +96,26 @@ fn operations(document: &mut Value, found: &mut Vec<String>) -> Result<()> {
 }
 
 fn schemas(document: &mut Value, found: &mut Vec<String>) -> Result<()> {
-    let names: Vec<String> = document["components"]["schemas"]
-        .as_object()
-        .map(|schemas| schemas.keys().cloned().collect())
-        .unwrap_or_default();
-    let schemas = document["components"]["schemas"].as_object();
-    let enums: Value = schemas
-        .into_iter()
-        .flatten()
-        .map(|(name, schema)| (name.clone(), schema["enum"].clone()))
-        .collect::<Map<_, _>>()
-        .into();
+    let enums: BTreeMap<String, BTreeSet<String>> = walk::components(document)
+        .iter()
+        .map(|(name, schema)| (name.clone(), texts(&schema["enum"])))
+        .collect();
     walk::roots(document, |root, schema| {
         let component = root.starts_with("/components/");
         if component && is_blank(schema, "description") {
             found.push(format!("{root}: no documentation"));
         }
         walk::within(root, schema, &mut |pointer, node| {
-            let Some(map) = node.as_object() else {
-                found.push(format!("{pointer}: not a schema: {node}"));
-                return Ok(());
-            };
             let inner = !component || pointer != root;
-            if inner && map.contains_key("enum") {
-                found.push(format!("{pointer}: an inline enum"));
-            }
-            if inner && (map.contains_key("properties") || map.contains_key("oneOf")) {
-                found.push(format!("{pointer}: an inline object"));
-            }
-            if let Some(reference) = map.get("$ref") {
-                let name = reference
-                    .as_str()
-                    .and_then(|r| r.strip_prefix("#/components/schemas/"));
-                if name.is_none_or(|name| !names.iter().any(|known| known == name)) {
-                    found.push(format!("{pointer}: {reference} leads nowhere"));
-                }
-            } else if !["type", "allOf", "oneOf", "anyOf"]
-                .iter()
-                .any(|key| map.contains_key(*key))
-            {
-                found.push(format!("{pointer}: a schema without a type"));
-            }
-            for leftover in [NAME, SHAPE, hoist::BARE, ID_OF, MORE]
-                .iter()
-                .filter(|key| map.contains_key(**key))
-            {
-                found.push(format!("{pointer}: {leftover} is left over"));
-            }
-            if let Some(decoder) = map.get(DECODE)
-                && !DECODERS.iter().any(|known| decoder == known)
-            {
-                found.push(format!(
-                    "{pointer}: {DECODE} is {decoder}; known are {DECODERS:?}"
-                ));
-            }
-            if map.get(COMMA_SEPARATED).is_some() && map["type"] != "array" {
-                found.push(format!("{pointer}: {COMMA_SEPARATED} on what is no list"));
-            }
-            if let Some(values) = map.get(VALUES)
-                && !subset(values, &enums[walk::referenced(node).unwrap_or_default()])
-            {
-                found.push(format!("{pointer}: {VALUES} are not of its enum: {values}"));
-            }
-            for key in EXCLUSIVE {
-                let optional = |name: &str| {
-                    let required = map.get("required").and_then(Value::as_array);
-                    map["properties"].get(name).is_some()
-                        && !required.into_iter().flatten().any(|known| known == name)
-                };
-                let names = map.get(key).and_then(Value::as_array);
-                for name in names.into_iter().flatten() {
-                    if !name.as_str().is_some_and(optional) {
-                        found.push(format!(
-                            "{pointer}: {key} names {name}, which is no optional property"
-                        ));
-                    }
-                }
-            }
-            for (name, property) in map
-                .get("properties")
-                .and_then(Value::as_object)
-                .into_iter()
-                .flatten()
-            {
-                if is_blank(property, "description") {
-                    found.push(format!("{pointer}/properties/{name}: no documentation"));
+            let mut add = |problem: String| found.push(format!("{pointer}{problem}"));
+            match node.as_object() {
+                None => add(format!(": not a schema: {node}")),
+                Some(map) => {
+                    inline(map, inner, &mut add);
+                    types(map, &enums, &mut add);
+                    extensions(map, &mut add);
+                    values(node, &enums, &mut add);
+                    undocumented(map, &mut add);
                 }
             }
             Ok(())
@@ -167,17 +123,94 @@ fn schemas(document: &mut Value, found: &mut Vec<String>) -> Result<()> {
     })
 }
 
-/// Whether a list is a part of another.
-fn subset(part: &Value, whole: &Value) -> bool {
-    let whole = whole.as_array().map(Vec::as_slice).unwrap_or_default();
-    part.as_array()
-        .is_some_and(|part| part.iter().all(|value| whole.contains(value)))
+/// Every enum and every object is a component by now.
+fn inline(map: &Map<String, Value>, inner: bool, add: &mut impl FnMut(String)) {
+    if inner && map.contains_key("enum") {
+        add(": an inline enum".to_owned());
+    }
+    if inner && (map.contains_key("properties") || map.contains_key("oneOf")) {
+        add(": an inline object".to_owned());
+    }
+}
+
+fn types(
+    map: &Map<String, Value>,
+    components: &BTreeMap<String, BTreeSet<String>>,
+    add: &mut impl FnMut(String),
+) {
+    let typed = ["type", "allOf", "oneOf", "anyOf"];
+    match map.get("$ref") {
+        Some(reference) => {
+            let name = reference.as_str().unwrap_or_default();
+            let name = name.strip_prefix("#/components/schemas/");
+            if name.is_none_or(|name| !components.contains_key(name)) {
+                add(format!(": {reference} leads nowhere"));
+            }
+        }
+        None if !typed.iter().any(|key| map.contains_key(*key)) => {
+            add(": a schema without a type".to_owned());
+        }
+        None => {}
+    }
+}
+
+fn extensions(map: &Map<String, Value>, add: &mut impl FnMut(String)) {
+    for key in LEFT_OVER.iter().filter(|key| map.contains_key(**key)) {
+        add(format!(": {key} is left over"));
+    }
+    if let Some(decoder) = map.get(DECODE)
+        && !DECODERS.iter().any(|known| decoder == known)
+    {
+        add(format!(": {DECODE} is {decoder}; known are {DECODERS:?}"));
+    }
+    if map.contains_key(COMMA_SEPARATED) && map.get("type") != Some(&json!("array")) {
+        add(format!(": {COMMA_SEPARATED} on what is not a list"));
+    }
+    for key in [EXACTLY_ONE, AT_MOST_ONE] {
+        let required = map.get("required").map(texts).unwrap_or_default();
+        let properties = map.get("properties").unwrap_or(&Value::Null);
+        let names = map.get(key).and_then(Value::as_array);
+        for name in names.into_iter().flatten() {
+            let optional = name
+                .as_str()
+                .is_some_and(|name| properties.get(name).is_some() && !required.contains(name));
+            if !optional {
+                add(format!(
+                    ": {key} names {name}, which is not an optional property"
+                ));
+            }
+        }
+    }
+}
+
+/// The values of a place are some of those of its enum.
+fn values(node: &Value, enums: &BTreeMap<String, BTreeSet<String>>, add: &mut impl FnMut(String)) {
+    let Some(values) = node.get(VALUES) else {
+        return;
+    };
+    let all = referenced(node).and_then(|name| enums.get(name));
+    if !values.is_array() || !all.is_some_and(|all| texts(values).is_subset(all)) {
+        add(format!(": {VALUES} are not of its enum: {values}"));
+    }
+}
+
+fn undocumented(map: &Map<String, Value>, add: &mut impl FnMut(String)) {
+    let properties = map.get("properties").and_then(Value::as_object);
+    for (name, property) in properties.into_iter().flatten() {
+        if is_blank(property, "description") {
+            add(format!("/properties/{name}: no documentation"));
+        }
+    }
+}
+
+fn texts(list: &Value) -> BTreeSet<String> {
+    let texts = list.as_array().into_iter().flatten();
+    texts.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn sound() -> Value {
         json!({
@@ -228,6 +261,13 @@ mod tests {
             &format!("/paths/~1v1~1b/get: the operationId list_as is taken by {GET}"),
         );
         violates(
+            |d| {
+                d["paths"]["/v1/b"] = d["paths"]["/v1/a"].clone();
+                d["paths"]["/v1/b"]["get"]["operationId"] = json!("list__as");
+            },
+            &format!("/paths/~1v1~1b/get: the operationId list__as is taken by {GET}"),
+        );
+        violates(
             |d| get(d)["summary"] = json!(" "),
             &format!("{GET}: no documentation"),
         );
@@ -276,33 +316,33 @@ mod tests {
         );
         violates(
             |d| x(d)[COMMA_SEPARATED] = json!(true),
-            &format!("{A}/properties/x: {COMMA_SEPARATED} on what is no list"),
+            &format!("{A}/properties/x: {COMMA_SEPARATED} on what is not a list"),
         );
         violates(
             |d| x(d)[VALUES] = json!(["a"]),
             &format!("{A}/properties/x: {VALUES} are not of its enum: [\"a\"]"),
         );
         violates(
-            |d| d["components"]["schemas"]["A"][EXCLUSIVE[0]] = json!(["x", "gone"]),
+            |d| d["components"]["schemas"]["A"][EXACTLY_ONE] = json!(["x", "gone"]),
             &format!(
-                "{A}: {} names \"gone\", which is no optional property",
-                EXCLUSIVE[0]
+                "{A}: {} names \"gone\", which is not an optional property",
+                EXACTLY_ONE
             ),
         );
         violates(
             |d| {
                 let a = &mut d["components"]["schemas"]["A"];
                 a["required"] = json!(["x"]);
-                a[EXCLUSIVE[1]] = json!(["x"]);
+                a[AT_MOST_ONE] = json!(["x"]);
             },
             &format!(
-                "{A}: {} names \"x\", which is no optional property",
-                EXCLUSIVE[1]
+                "{A}: {} names \"x\", which is not an optional property",
+                AT_MOST_ONE
             ),
         );
         violates(
             |d| get(d)["parameters"][0]["in"] = json!("nowhere"),
-            "openapiv3 cannot parse the document: unknown variant `nowhere`, expected one of `query`, `header`, `path`, `cookie`",
+            "/paths/~1v1~1a/get: openapiv3 cannot read it: unknown variant `nowhere`, expected one of `query`, `header`, `path`, `cookie`",
         );
     }
 }

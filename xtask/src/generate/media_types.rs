@@ -7,7 +7,7 @@ use super::walk;
 
 const JSON: &str = "application/json";
 
-/// See the module's text.
+/// Takes the other forms out.
 pub fn only_json(document: &mut Value) -> Result<()> {
     walk::operations(document, |_, _, _, operation| {
         if let Some(body) = operation.get_mut("requestBody") {

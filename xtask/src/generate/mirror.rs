@@ -4,28 +4,27 @@
 //! A mirror is *exact*: the same parameters, body and success responses, with the
 //! account's id in front. Exact mirrors leave the document; the operation they
 //! mirror is marked `x-huntress-account-scope: true`. A mirror that differs is a
-//! [`Problem`]. An operation that exists under the account only is no mirror and stays.
+//! [`Problem`]. An operation that exists under the account only is not a mirror and stays.
 
 use serde_json::{Value, json};
 
-use super::{Problem, walk::METHODS};
+use super::Problem;
+use crate::codegen::model::METHODS;
+use crate::extensions::ACCOUNT_SCOPE;
 use crate::json::alike;
 
 /// What a mirrored path begins with.
 pub const PREFIX: &str = "/v1/accounts/{account_id}/";
-/// Marks an operation that can be called for one managed account.
-pub const SCOPED: &str = "x-huntress-account-scope";
 
 /// The path that a path below [`PREFIX`] mirrors.
 pub fn original(path: &str) -> String {
     path.replacen(PREFIX, "/v1/", 1)
 }
 
-/// See the module's text.
-pub fn fold(document: &mut Value) -> Vec<Problem> {
-    let mut problems = Vec::new();
+/// Folds every mirror, also those that differ.
+pub fn fold(document: &mut Value, problems: &mut Vec<Problem>) {
     let Some(paths) = document["paths"].as_object_mut() else {
-        return problems;
+        return;
     };
     let mirrors: Vec<String> = paths
         .keys()
@@ -48,20 +47,14 @@ pub fn fold(document: &mut Value) -> Vec<Problem> {
                     difference,
                 });
             }
-            paths[&original][method][SCOPED] = json!(true);
-            paths[&path]
-                .as_object_mut()
-                .expect("a path item")
-                .shift_remove(method);
-        }
-        if !METHODS
-            .iter()
-            .any(|method| paths[&path].get(method).is_some())
-        {
-            paths.shift_remove(&path);
+            paths[&original][method][ACCOUNT_SCOPE] = json!(true);
+            if let Some(item) = paths[&path].as_object_mut() {
+                item.shift_remove(method);
+            }
         }
     }
-    problems
+    let is_empty = |item: &Value| METHODS.iter().all(|method| item.get(method).is_none());
+    paths.retain(|path, item| !(path.starts_with(PREFIX) && is_empty(item)));
 }
 
 fn difference(operation: &Value, mirror: &Value) -> Option<String> {
@@ -91,7 +84,7 @@ fn difference(operation: &Value, mirror: &Value) -> Option<String> {
         .iter()
         .find(|p| !ours.iter().any(|q| q["name"] == p["name"]))
     {
-        return Some(format!("it has the parameter {} besides", extra["name"]));
+        return Some(format!("it also has the parameter {}", extra["name"]));
     }
     for key in ["requestBody", "responses", "security", "deprecated"] {
         if !alike(&operation[key], &mirror[key]) {
@@ -113,6 +106,13 @@ fn parameters(operation: &Value) -> Vec<&Value> {
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn problems(document: &mut Value) -> Vec<String> {
+        let mut problems = Vec::new();
+        fold(document, &mut problems);
+        problems.iter().map(Problem::to_string).collect()
+    }
+
     fn document() -> Value {
         let id = json!({"name": "id", "in": "path", "schema": {"type": "integer"}});
         let account = json!({"name": "account_id", "in": "path", "schema": {"type": "integer"}});
@@ -125,9 +125,9 @@ mod tests {
     #[test]
     fn an_exact_mirror_is_folded() {
         let mut document = document();
-        assert!(fold(&mut document).is_empty());
+        assert_eq!(problems(&mut document), [""; 0]);
         assert_eq!(document["paths"].as_object().unwrap().len(), 1);
-        assert_eq!(document["paths"]["/v1/a/{id}"]["get"][SCOPED], true);
+        assert_eq!(document["paths"]["/v1/a/{id}"]["get"][ACCOUNT_SCOPE], true);
     }
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
             let parameters = document["paths"][path]["get"]["parameters"].as_array_mut();
             parameters.unwrap().push(parameter);
         }
-        assert!(fold(&mut document).is_empty());
+        assert_eq!(problems(&mut document), [""; 0]);
     }
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
             .as_object_mut()
             .unwrap()
             .shift_remove("/v1/a/{id}");
-        assert!(fold(&mut document).is_empty());
+        assert_eq!(problems(&mut document), [""; 0]);
         assert!(document["paths"]["/v1/accounts/{account_id}/a/{id}"]["get"].is_object());
     }
 
@@ -163,10 +163,8 @@ mod tests {
         fn fails(change: impl Fn(&mut Value), why: &str) {
             let mut document = document();
             change(&mut document["paths"][MIRROR]["get"]);
-            let problems: Vec<String> =
-                fold(&mut document).iter().map(Problem::to_string).collect();
             assert_eq!(
-                problems,
+                problems(&mut document),
                 [format!(
                     "GET {MIRROR} is no longer an exact mirror of /v1/a/{{id}}: {why}"
                 )]
@@ -191,7 +189,7 @@ mod tests {
                     .unwrap()
                     .push(json!({"name": "x", "in": "query"}))
             },
-            "it has the parameter \"x\" besides",
+            "it also has the parameter \"x\"",
         );
         fails(
             |m| drop(m["parameters"].as_array_mut().unwrap().remove(0)),

@@ -1,8 +1,5 @@
 //! `cargo xtask generate`: contract and overlays to `spec/openapi.json`.
 //!
-//! What is made of the same sources is written beside it: the simulator's copies, and the
-//! table of rules in `xtask/README.md`.
-//!
 //! The steps, in order; each is a file with its rule at the top:
 //!
 //! 1. [`convert`] — Swagger 2.0 to OpenAPI 3.0.3; [`media_types`] — JSON and no other
@@ -12,13 +9,16 @@
 //! 5. [`security`] — the scheme that is named is the one that is declared; [`statuses`] —
 //!    what any operation may answer
 //! 6. [`overlay`], stage `names`
-//! 7. [`names`], [`reserved`]: operations are named, no parameter like an option of a call
-//! 8. [`hoist`], [`roles`], [`ids`]: inline objects, enums and ids become components;
-//!    [`clashes`] — of two names that are one in Rust, one is left out
+//! 7. [`names`], [`reserved`] — operations are named, and no parameter like an option of a call
+//! 8. [`hoist`], [`ids`] — inline objects, enums and ids become components; [`clashes`] — of
+//!    two names that are one in Rust, one is left out
 //! 9. [`tolerant`] — responses become tolerant, requests stay strict; [`parts`] — what
-//!    stands around a result is no type
+//!    stands around a result is not a type; [`size`] — there is not too much
 //! 10. [`overlay`], stage `docs`, then [`docs`] where a text is missing
 //! 11. [`lint`]
+//!
+//! What they cannot decide is a [`Want`] or, where the document must not be written without
+//! it, a [`Problem`].
 
 pub mod clashes;
 pub mod convert;
@@ -31,35 +31,34 @@ pub mod mirror;
 pub mod names;
 pub mod overlay;
 pub mod parts;
+pub mod problem;
 pub mod reserved;
-pub mod roles;
+pub mod rust_names;
 pub mod security;
+pub mod size;
 pub mod statuses;
 pub mod tolerant;
 pub mod types;
 pub mod walk;
+pub mod want;
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
-use crate::fetched::{self, Fetched};
-use crate::{fetch, json};
+use crate::spec_folder::{self, SpecFolder};
+use crate::visible::{Several, visible};
+use crate::{codegen, json, references};
 use overlay::{Overlay, Stage};
-
-/// What a person should write, one sentence each.
-pub type Warnings = Vec<String>;
+pub use problem::Problem;
+pub use want::Want;
 
 /// The OpenAPI document and what it still wants.
 #[derive(Debug)]
 pub struct Generated {
-    /// The document.
     pub document: Value,
-    /// Names and sentences that were made up by rule.
-    pub warnings: Warnings,
+    pub wants: Vec<Want>,
     /// What a person must repair before the document may be written.
     pub problems: Vec<Problem>,
     /// Overlay actions that the vendor's document has made needless.
@@ -68,256 +67,107 @@ pub struct Generated {
     pub located: BTreeMap<overlay::ActionId, Vec<String>>,
 }
 
-/// Why a document may not be written, although it can be made.
-#[derive(Clone, Debug)]
-pub enum Problem {
-    /// A mirror that differs from what it mirrors; its path and method, and how.
-    Mirror {
-        /// The path of the mirror.
-        path: String,
-        /// In lower case.
-        method: &'static str,
-        /// What differs.
-        difference: String,
-    },
-    /// An overlay action that is stale.
-    Overlay(overlay::Stale),
-    /// A name of an overlay's for something that cannot have it.
-    Name {
-        /// Where, in the document with its operations named and its types repaired.
-        pointer: String,
-        /// The name.
-        name: String,
-        /// Why it cannot.
-        why: String,
-    },
-    /// A parameter with the name of something that every call has.
-    Reserved {
-        /// The operation.
-        operation: String,
-        /// What the parameter's setter would be called.
-        parameter: String,
-    },
-    /// Two names that are one in Rust.
-    Clash {
-        /// The operation or component.
-        owner: String,
-        /// The name that is kept.
-        stays: String,
-        /// The name that is left out.
-        left_out: String,
-        /// What both are in Rust.
-        rust: String,
-    },
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Mirror {
-                path,
-                method,
-                difference,
-            } => write!(
-                f,
-                "{} {path} is no longer an exact mirror of {}: {difference}",
-                method.to_uppercase(),
-                mirror::original(path)
-            ),
-            Self::Overlay(stale) => stale.fmt(f),
-            Self::Name { pointer, name, why } => write!(
-                f,
-                "{pointer}: a `names` overlay calls it {name}, but {why}; correct the overlay"
-            ),
-            Self::Reserved {
-                operation,
-                parameter,
-            } => write!(
-                f,
-                "{operation}: the parameter `{parameter}` has the name of something that every \
-                 call has; give it an {} in a `names` overlay",
-                names::NAME
-            ),
-            Self::Clash {
-                owner,
-                stays,
-                left_out,
-                rust,
-            } => write!(
-                f,
-                "{owner}: {left_out:?} and {stays:?} are both `{rust}` in Rust; take one of them \
-                 away in a `corrections` overlay"
-            ),
-        }
-    }
-}
-
-impl Generated {
-    /// The canonical text of `openapi.json`.
-    pub fn text(&self) -> String {
-        json::canonical_text(self.document.clone())
-    }
-}
-
-/// Runs the verb: generates, then writes or (with `check`) compares.
-pub fn run(spec: &Path, check: bool) -> Result<()> {
-    let contract = json::read(&spec.join(fetch::API_FILE))?;
-    let fetched = Fetched::parse(&read(&spec.join(fetched::FILE))?)?;
-    let mut generated = generate(&contract, &overlay::read(spec)?)?;
-    fetched.stamp(&contract, &mut generated.document);
+/// Runs the verb: makes the document, then writes it or (with `check`) compares.
+pub fn run(spec: &SpecFolder, check: bool) -> Result<()> {
+    let generated = openapi(&spec.contract(spec_folder::API)?, &overlay::read(spec)?)?;
     if check {
-        compare(spec, &generated)
+        self::check(spec, generated)
     } else {
-        write(spec, &generated)
+        write(spec, generated)
     }
 }
 
-/// The whole pipeline, in memory; fails where a person must repair something first.
-pub fn generate(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
-    let generated = attempt(contract, overlays)?;
+/// The document of a contract, of which code can be made; fails where a person must repair
+/// something first.
+pub fn openapi(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
+    let generated = run_steps(contract, overlays)?;
     match generated.problems.as_slice() {
-        [] => Ok(generated),
-        [problem] => bail!("{}", json::visible(&problem.to_string())),
+        [] => {}
+        [problem] => bail!("{problem}"),
         problems => {
-            let lines = problems
-                .iter()
-                .map(|problem| json::visible(&problem.to_string()));
-            let lines: Vec<String> = lines.collect();
-            bail!(
-                "{} things must be repaired first:\n  {}",
-                lines.len(),
-                lines.join("\n  ")
-            )
+            let heading = format!("{} things must be repaired first", problems.len());
+            return Err(Several::new(heading, problems).into());
         }
     }
+    prove(&generated.document).context("no code can be made of the generated document")?;
+    Ok(generated)
 }
 
-/// The same, but with what a person must repair left out of it and told.
-pub fn attempt(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
-    let mut warnings = Warnings::new();
+/// Makes the code of a document, as `build.rs` will.
+fn prove(document: &Value) -> Result<()> {
+    let model = codegen::model::Model::read(document).map_err(|why| anyhow!(why))?;
+    let code = codegen::code(document, &model).map_err(|why| anyhow!(why))?;
+    code.render().map_err(|why| anyhow!(why))?;
+    Ok(())
+}
+
+/// Takes all steps, in memory. What has a [`Problem`] is left out of the document.
+pub fn run_steps(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
+    match references::circular(contract).as_slice() {
+        [] => {}
+        [pointer] => bail!("{pointer} leads back to itself"),
+        pointers => return Err(Several::new("these lead back to themselves", pointers).into()),
+    }
+    let (mut wants, mut problems) = (Vec::new(), Vec::new());
+    let mut applied = overlay::Applied::default();
     let mut document = convert::to_openapi(contract)?;
     media_types::only_json(&mut document)?;
-    let mut problems = mirror::fold(&mut document);
-    let mut applied = overlay::Applied::default();
+    mirror::fold(&mut document, &mut problems);
     overlay::apply(overlays, Stage::Corrections, &mut document, &mut applied)?;
-    types::repair(&mut document, &mut warnings)?;
+    types::repair(&mut document, &mut wants)?;
     security::repair(&mut document)?;
     statuses::complete(&mut document)?;
     overlay::apply(overlays, Stage::Names, &mut document, &mut applied)?;
     names::operations(&mut document)?;
     reserved::check(&mut document, &mut problems)?;
-    hoist::hoist(&mut document, &mut warnings)?;
-    roles::enums(&mut document, &mut warnings, &mut problems)?;
-    ids::assign(&mut document, &mut warnings)?;
+    hoist::hoist(&mut document, &mut wants, &mut problems)?;
+    ids::assign(&mut document, &mut wants)?;
+    clashes::types(&mut document, &mut problems)?;
     clashes::leave_out(&mut document, &mut problems)?;
     tolerant::relax(&mut document)?;
     tolerant::prune(&mut document);
     parts::mark(&mut document)?;
+    size::check(&mut document)?;
     overlay::apply(overlays, Stage::Docs, &mut document, &mut applied)?;
-    docs::fill(&mut document, &mut warnings)?;
+    docs::fill(&mut document, &mut wants)?;
     lint::check(&mut document)?;
     problems.extend(applied.stale.into_iter().map(Problem::Overlay));
     Ok(Generated {
         document: json::canonical(document),
-        warnings,
+        wants,
         problems,
         unneeded: applied.unneeded,
         located: applied.located,
     })
 }
 
-/// The documents that the simulator serves. It is published alone, so it has copies.
-const SERVED: [&str; 3] = ["openapi.json", fetch::API_FILE, fetch::WEBHOOKS_FILE];
-
-/// Where those copies are; `None` where the documents stand alone.
-fn copies(spec: &Path) -> Option<PathBuf> {
-    let copies = spec.parent()?.join("simulator").join("spec");
-    copies.is_dir().then_some(copies)
-}
-
-const RULES: [&str; 2] = ["<!-- rules -->\n", "<!-- end of the rules -->\n"];
-
-/// `xtask/README.md` with the table of the drift rules; `None` where the documents stand
-/// alone.
-fn readme(spec: &Path) -> Result<Option<(PathBuf, String)>> {
-    let path = spec
-        .parent()
-        .map(|root| root.join("xtask").join("README.md"));
-    let Some(path) = path.filter(|path| path.is_file()) else {
-        return Ok(None);
-    };
-    let text = read(&path)?;
-    let [start, end] = RULES;
-    let parts = text.split_once(start).and_then(|(before, rest)| {
-        let (_, after) = rest.split_once(end)?;
-        Some((before, after))
-    });
-    let (before, after) = parts.context("xtask/README.md has no place for the rules")?;
-    let table = crate::drift::rules::table();
-    Ok(Some((path, format!("{before}{start}{table}{end}{after}"))))
-}
-
-fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// Writes `openapi.json` and shows the warnings.
-pub fn write(spec: &Path, generated: &Generated) -> Result<()> {
-    json::write_atomically(&spec.join("openapi.json"), &generated.text())?;
-    if let Some(copies) = copies(spec) {
-        for name in SERVED {
-            json::write_atomically(&copies.join(name), &read(&spec.join(name))?)?;
-        }
+/// Writes the document, and shows what it wants.
+pub fn write(spec: &SpecFolder, generated: Generated) -> Result<()> {
+    spec.write(generated.document)?;
+    for want in &generated.wants {
+        eprintln!("warning: {}", visible(&want.to_string()));
     }
-    if let Some((path, text)) = readme(spec)? {
-        json::write_atomically(&path, &text)?;
-    }
-    for warning in &generated.warnings {
-        eprintln!("warning: {}", json::visible(warning));
-    }
-    for unneeded in &generated.unneeded {
-        eprintln!("note: {unneeded}");
-    }
-    println!("wrote openapi.json ({} warnings)", generated.warnings.len());
+    note(&generated.unneeded);
+    println!("wrote openapi.json ({} warnings)", generated.wants.len());
     Ok(())
 }
 
-fn compare(spec: &Path, generated: &Generated) -> Result<()> {
-    let (committed, text) = (read(&spec.join("openapi.json"))?, generated.text());
-    if committed != text {
-        let diff = similar::TextDiff::from_lines(committed.as_str(), text.as_str());
-        println!(
-            "{}",
-            diff.unified_diff().header(
-                "spec/openapi.json (committed)",
-                "spec/openapi.json (generated)"
-            )
-        );
-        bail!("spec/openapi.json is stale; run `cargo xtask generate` and commit it");
-    }
-    if let Some(copies) = copies(spec) {
-        for name in SERVED {
-            if read(&copies.join(name))? != read(&spec.join(name))? {
-                bail!("simulator/spec/{name} is stale; run `cargo xtask generate` and commit it");
-            }
-        }
-    }
-    if let Some((path, text)) = readme(spec)?
-        && read(&path)? != text
-    {
-        bail!("the rules in xtask/README.md are stale; run `cargo xtask generate` and commit it");
-    }
-    for unneeded in &generated.unneeded {
-        eprintln!("note: {unneeded}");
-    }
-    if !generated.warnings.is_empty() {
-        bail!(
-            "spec/openapi.json is up to date, but still wants:\n  {}",
-            generated.warnings.join("\n  ")
-        );
+/// Fails where the document has not been written yet, or still wants something.
+fn check(spec: &SpecFolder, generated: Generated) -> Result<()> {
+    spec.check(generated.document)?;
+    note(&generated.unneeded);
+    if !generated.wants.is_empty() {
+        let heading = "spec/openapi.json is up to date, but still wants";
+        return Err(Several::new(heading, generated.wants).into());
     }
     println!("spec/openapi.json is up to date");
     Ok(())
+}
+
+fn note(unneeded: &[overlay::Unneeded]) {
+    for unneeded in unneeded {
+        eprintln!("note: {}", visible(&unneeded.to_string()));
+    }
 }
 
 #[cfg(test)]
@@ -354,10 +204,10 @@ mod tests {
 
     #[test]
     fn a_new_value_at_any_place_is_a_new_value_of_an_enum_that_is_there() {
-        let spec = Path::new(crate::SPEC_DIR);
-        let overlays = overlay::read(spec).unwrap();
+        let spec = SpecFolder::new(crate::SPEC_DIR);
+        let overlays = overlay::read(&spec).unwrap();
         let enums = |contract: &Value| -> BTreeMap<String, Vec<Value>> {
-            let generated = attempt(contract, &overlays).unwrap();
+            let generated = run_steps(contract, &overlays).unwrap();
             assert!(generated.problems.is_empty(), "{:?}", generated.problems);
             let schemas = generated.document["components"]["schemas"].clone();
             let schemas = schemas.as_object().unwrap().clone();
@@ -367,7 +217,7 @@ mod tests {
             });
             values.collect()
         };
-        let mut contract = json::read(&spec.join(fetch::API_FILE)).unwrap();
+        let mut contract = spec.contract(spec_folder::API).unwrap();
         let before = enums(&contract);
         let mut added = BTreeSet::new();
         add_values(&mut contract, "", &mut added);

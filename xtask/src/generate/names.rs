@@ -11,19 +11,21 @@
 //! Static segments before the last one are part of the name, in the singular where
 //! an id follows. An `x-huntress-name` (by overlay) wins.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use super::walk;
-
-/// The key by which a `names` overlay names an operation, component, enum or object.
-pub const NAME: &str = "x-huntress-name";
+use crate::extensions::NAME;
 
 /// Gives every operation its `operationId`.
 pub fn operations(document: &mut Value) -> Result<()> {
-    let mut taken: Vec<String> = Vec::new();
+    let mut taken: BTreeSet<String> = BTreeSet::new();
     walk::operations(document, |pointer, path, method, operation| {
-        let map = operation.as_object_mut().expect("an operation");
+        let Some(map) = operation.as_object_mut() else {
+            bail!("{pointer}: not an operation: {operation}");
+        };
         let name = match map.shift_remove(NAME) {
             Some(Value::String(name)) => name,
             Some(other) => bail!("{pointer}: {NAME} is {other}, not a string"),
@@ -38,7 +40,7 @@ pub fn operations(document: &mut Value) -> Result<()> {
             }
         };
         map.insert("operationId".to_owned(), json!(name));
-        taken.push(name);
+        taken.insert(name);
         Ok(())
     })
 }
@@ -97,19 +99,6 @@ pub fn words(pascal: &str) -> String {
         words.push(c.to_ascii_lowercase());
     }
     words
-}
-
-/// `isolate_agent` as `IsolateAgent`; anything not alphanumeric separates words.
-pub fn pascal(text: &str) -> String {
-    let words = text
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty());
-    words
-        .map(|word| {
-            let (first, rest) = word.split_at(1);
-            first.to_uppercase() + rest
-        })
-        .collect()
 }
 
 #[cfg(test)]

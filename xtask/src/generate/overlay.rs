@@ -3,12 +3,13 @@
 //! Each `spec/overlay/*.yaml` is one overlay: `actions` with a JSONPath (RFC 9535)
 //! `target` and an `update` (merged into every match) or `remove: true`. We ask
 //! more than the standard: every action has a `description`, its reason, and an
-//! action that matches nothing is an error, because a stale fix is a lie. It is skipped
-//! and kept as [`Stale`], so that a maintainer hears of all of them at once.
+//! action that matches nothing is an error, because nobody would notice that a correction
+//! is no longer made. It is skipped and kept as [`Stale`], so that a maintainer hears of all
+//! of them at once.
 //!
 //! An action with an `x-huntress-unless` is for what the vendor's document does not have
-//! yet: it is applied only where that JSONPath matches nothing, and else kept as
-//! [`Unneeded`], so that it gives way by itself and a maintainer hears that it can go.
+//! yet: it is applied only where that JSONPath matches nothing. Where it matches, the action
+//! is kept as [`Unneeded`], so that a maintainer hears that it can go.
 //!
 //! `x-huntress-stage` says which document the overlay is written for:
 //!
@@ -23,28 +24,25 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
+use crate::extensions::VALUE_DOCS;
 use crate::json;
+use crate::spec_folder::SpecFolder;
 
 /// What the finished document may be given by a `docs` overlay.
 const WORDS: [&str; 3] = ["description", "summary", "title"];
-/// On an enum, by a `docs` overlay: what its values mean, by value.
-const VALUE_DOCS: &str = "x-huntress-value-docs";
 
-/// One overlay file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Overlay {
     overlay: String,
     #[serde(rename = "info")]
     _info: Value,
-    /// The document this overlay is written for.
     #[serde(rename = "x-huntress-stage")]
     pub stage: Stage,
     actions: Vec<Action>,
@@ -52,15 +50,12 @@ pub struct Overlay {
     file: String,
 }
 
-/// See the module's text.
+/// The document that an overlay is written for.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// The converted vendor document.
     Corrections,
-    /// The document with its types repaired.
     Names,
-    /// The finished document.
     Docs,
 }
 
@@ -194,25 +189,11 @@ impl Overlay {
     }
 }
 
-/// Reads `spec/overlay/*.yaml` in the order of their names.
-pub fn read(spec: &Path) -> Result<Vec<Overlay>> {
-    let folder = spec.join("overlay");
-    let entries =
-        std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut files: Vec<_> = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<_>>()?;
-    files.retain(|path| path.extension().is_some_and(|e| e == "yaml"));
-    files.sort();
-    files
-        .iter()
-        .map(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            Overlay::parse(&name, &text)
-        })
-        .collect()
+/// Reads the overlays of a `spec` folder.
+pub fn read(spec: &SpecFolder) -> Result<Vec<Overlay>> {
+    let texts = spec.overlays()?;
+    let overlays = texts.iter().map(|(name, text)| Overlay::parse(name, text));
+    overlays.collect()
 }
 
 /// Applies the overlays of one stage.
@@ -369,7 +350,7 @@ fn remove(document: &mut Value, pointer: &str) {
     };
     match document.pointer_mut(parent) {
         Some(Value::Object(map)) => {
-            map.shift_remove(&key.replace("~1", "/").replace("~0", "~"));
+            map.shift_remove(&json::unescape(key));
         }
         Some(Value::Array(list)) => {
             if let Ok(index) = key.parse::<usize>() {

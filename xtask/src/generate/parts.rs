@@ -1,19 +1,19 @@
-//! What only stands around a result is no type of the crate.
+//! What only stands around a result is not a type of the crate.
 //!
-//! A call answers what an envelope holds, never the envelope. A component that nothing but
+//! A call returns what an envelope holds, never the envelope. A component that nothing but
 //! envelopes needs beside what they hold, as `Pagination`, is marked
 //! `x-huntress-part-of-envelope`, and no code is made of it.
+
+use std::collections::BTreeSet;
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::hoist::ENVELOPE;
 use super::walk;
+use crate::codegen::model::{reachable, referenced};
+use crate::extensions::{ENVELOPE, PART_OF_ENVELOPE};
 
-/// Marks such a component.
-pub const PART: &str = "x-huntress-part-of-envelope";
-
-/// See the module's text.
+/// Marks every component that is a part of envelopes and of nothing else.
 pub fn mark(document: &mut Value) -> Result<()> {
     let mut opened = document.clone();
     let schemas = document["components"]["schemas"].clone();
@@ -22,7 +22,7 @@ pub fn mark(document: &mut Value) -> Result<()> {
             let Some(schema) = response.pointer_mut("/content/application~1json/schema") else {
                 continue;
             };
-            let envelope = walk::referenced(schema).map(|name| &schemas[name]);
+            let envelope = referenced(schema).map(|name| &schemas[name]);
             if let Some(envelope) = envelope.filter(|envelope| envelope.get(ENVELOPE).is_some()) {
                 let key = envelope[ENVELOPE]["items"].as_str();
                 let key = key.or(envelope[ENVELOPE]["key"].as_str());
@@ -31,11 +31,11 @@ pub fn mark(document: &mut Value) -> Result<()> {
         }
         Ok(())
     })?;
-    let mut needed = Vec::new();
-    walk::reachable(&opened["paths"], &opened, &mut needed);
+    let mut needed = BTreeSet::new();
+    reachable(&opened["paths"], &opened, &mut needed);
     for (name, schema) in walk::entries(document.pointer_mut("/components/schemas")) {
-        if schema.get(ENVELOPE).is_none() && !needed.contains(&name.as_str()) {
-            schema[PART] = json!(true);
+        if schema.get(ENVELOPE).is_none() && !needed.contains(name.as_str()) {
+            schema[PART_OF_ENVELOPE] = json!(true);
         }
     }
     Ok(())
@@ -65,7 +65,9 @@ mod tests {
         });
         mark(&mut document).unwrap();
         let schemas = document["components"]["schemas"].as_object().unwrap();
-        let marked = schemas.iter().filter(|(_, schema)| schema[PART] == true);
+        let marked = schemas
+            .iter()
+            .filter(|(_, schema)| schema[PART_OF_ENVELOPE] == true);
         let marked: Vec<_> = marked.map(|(name, _)| name).collect();
         assert_eq!(marked, ["Pagination"]);
     }

@@ -8,25 +8,21 @@
 use anyhow::Result;
 use serde_json::Value;
 
-use super::names::NAME;
-use super::{Problem, walk};
+use super::{Problem, rust_names, walk};
+use crate::extensions::NAME;
 
-/// The methods and fields of every call, and what its generated code calls its own things.
-const OF_EVERY_CALL: [&str; 23] = [
+/// The methods of every call.
+const OPTIONS: [&str; 19] = [
     "account_id",
-    "body",
-    "client",
     "clone",
     "deadline",
     "header",
     "headers",
     "into_future",
     "new",
-    "operation",
     "page_size",
     "pages",
     "query",
-    "request",
     "retry",
     "retry_writes",
     "send",
@@ -38,14 +34,24 @@ const OF_EVERY_CALL: [&str; 23] = [
     "timeout",
 ];
 
-/// See the module's text.
+/// What the code of a call names its own things, in which no argument can have such a name.
+const OWN: [&str; 6] = ["body", "call", "client", "operation", "request", "url"];
+
+/// The same in what makes a call, which only takes what must be there.
+const OWN_OF_NEW: &str = "scope";
+
+/// Reports every such parameter.
 pub fn check(document: &mut Value, problems: &mut Vec<Problem>) -> Result<()> {
     walk::operations(document, |_, _, _, operation| {
-        let id = operation["operationId"].as_str().unwrap_or_default();
+        let id = walk::operation_id(operation);
         let parameters = operation["parameters"].as_array().into_iter().flatten();
-        for parameter in parameters.filter(|parameter| parameter["in"] != "path") {
+        for parameter in parameters {
             let name = setter(parameter);
-            if OF_EVERY_CALL.contains(&name) {
+            let rust = rust_names::argument(name);
+            // What is in the path is an argument, and no method has its name.
+            let is_option = parameter["in"] != "path" && OPTIONS.contains(&rust.as_str());
+            let is_own = OWN.contains(&rust.as_str());
+            if is_option || is_own || (rust == OWN_OF_NEW && parameter["required"] == true) {
                 problems.push(Problem::Reserved {
                     operation: id.to_owned(),
                     parameter: name.to_owned(),
@@ -94,5 +100,10 @@ mod tests {
             [""; 0]
         );
         assert_eq!(problems(json!({"in": "query", "name": "send[]"})).len(), 1);
+        assert_eq!(problems(json!({"in": "path", "name": "retry"})), [""; 0]);
+        assert_eq!(problems(json!({"in": "path", "name": "Call"})).len(), 1);
+        let scope = |required| json!({"in": "query", "name": "scope", "required": required});
+        assert_eq!(problems(scope(false)), [""; 0]);
+        assert_eq!(problems(scope(true)).len(), 1);
     }
 }

@@ -3,7 +3,7 @@
 //! The vendor documents 403 for most operations and little else, but its text says that
 //! every request is authenticated and counted, and its server answers unknown ids and
 //! malformed values as any server does. So every operation may answer 401 and 429; one
-//! that is no GET, 403, for keys that may only read; one with an id in its path,
+//! that is not a GET, 403, for keys that may only read; one with an id in its path,
 //! 404; one that takes a query or a body, 400.
 
 use anyhow::Result;

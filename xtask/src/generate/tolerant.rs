@@ -7,13 +7,14 @@
 //! that a bad value is refused before a request leaves. A component used both ways is
 //! tolerant.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use super::{hoist::ENVELOPE, walk};
-
-/// By overlay, on a property: which other spellings of it the server is known to send.
-pub const DECODE: &str = "x-huntress-decode";
+use super::walk;
+use crate::codegen::model::{METHODS, reachable, referenced};
+use crate::extensions::ENVELOPE;
 
 const CONSTRAINTS: [&str; 10] = [
     "default",
@@ -28,7 +29,7 @@ const CONSTRAINTS: [&str; 10] = [
     "pattern",
 ];
 
-/// See the module's text.
+/// Relaxes what is received.
 pub fn relax(document: &mut Value) -> Result<()> {
     parameters(document)?;
     let received = received(document);
@@ -43,24 +44,24 @@ pub fn relax(document: &mut Value) -> Result<()> {
 }
 
 /// The components reachable from a success response.
-pub fn received(document: &Value) -> Vec<String> {
-    let mut found = Vec::new();
+fn received(document: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
     for item in document["paths"]
         .as_object()
         .into_iter()
         .flat_map(Map::values)
     {
-        for operation in item.as_object().into_iter().flat_map(Map::values) {
-            walk::reachable(&operation["responses"], document, &mut found);
+        for operation in METHODS.iter().filter_map(|method| item.get(method)) {
+            reachable(&operation["responses"], document, &mut found);
         }
     }
     found.into_iter().map(str::to_owned).collect()
 }
 
 /// The components reachable from an operation at all.
-pub fn used(document: &Value) -> Vec<String> {
-    let mut found = Vec::new();
-    walk::reachable(&document["paths"], document, &mut found);
+fn used(document: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    reachable(&document["paths"], document, &mut found);
     found.into_iter().map(str::to_owned).collect()
 }
 
@@ -131,7 +132,7 @@ fn properties(map: &mut Map<String, Value>, is_envelope: bool) {
     let has_id = map
         .get("properties")
         .is_some_and(|properties| properties.get("id").is_some());
-    // An envelope's key is what tells it; of a record all but the id can be done without.
+    // An envelope is known by its key; a record can do without all but its id.
     if !is_envelope {
         map.shift_remove("required");
         if has_id {
@@ -155,11 +156,12 @@ fn properties(map: &mut Map<String, Value>, is_envelope: bool) {
     }
 }
 
-/// OpenAPI 3.0 ignores what stands beside a `$ref`; in an `allOf` a property can carry
-/// its own description and be nullable.
+/// So that a property can have its own description and be nullable.
 fn wrap_reference(property: &mut Value) {
-    if property.get("$ref").is_some() {
-        *property = json!({"allOf": [property.take()]});
+    if property.get("$ref").is_some()
+        && let Some(name) = referenced(property)
+    {
+        *property = walk::wrapped(name, Map::new());
     }
 }
 

@@ -6,48 +6,58 @@
 //! [`crate::contract`]). What cannot be known becomes free-form with a warning; a
 //! construct that no rule understands is an error that names its place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
 
-use super::{Warnings, walk};
+use super::{Want, walk};
 use crate::contract::SHAPE;
 
-/// Property names of a component, by which a shape is recognised as that component.
-type Components = BTreeMap<String, Vec<String>>;
+/// The names of the components, and the first of those that have just these properties, by
+/// which a shape is recognised as that component.
+struct Components {
+    names: BTreeSet<String>,
+    by_properties: BTreeMap<Vec<String>, String>,
+}
 
-/// See the module's text.
-pub fn repair(document: &mut Value, warnings: &mut Warnings) -> Result<()> {
-    let components = components(document);
+/// Repairs every schema of the document.
+pub fn repair(document: &mut Value, wants: &mut Vec<Want>) -> Result<()> {
+    let components = Components::of(document);
     walk::schemas(document, |pointer, node| {
         Repair {
             components: &components,
             pointer,
-            warnings,
+            wants,
         }
         .node(node)
     })
 }
 
-fn components(document: &Value) -> Components {
-    let schemas = document["components"]["schemas"].as_object();
-    schemas
-        .into_iter()
-        .flatten()
-        .map(|(name, schema)| {
+impl Components {
+    fn of(document: &Value) -> Self {
+        let schemas = document["components"]["schemas"].as_object();
+        let schemas: BTreeMap<&String, &Value> = schemas.into_iter().flatten().collect();
+        let mut by_properties = BTreeMap::new();
+        for (name, schema) in &schemas {
             let properties = schema["properties"].as_object().into_iter().flatten();
             let mut names: Vec<_> = properties.map(|(name, _)| name.clone()).collect();
             names.sort();
-            (name.clone(), names)
-        })
-        .collect()
+            by_properties
+                .entry(names)
+                .or_insert_with(|| (*name).clone());
+        }
+        Self {
+            names: schemas.into_keys().cloned().collect(),
+            by_properties,
+        }
+    }
 }
 
 struct Repair<'a> {
     components: &'a Components,
     pointer: &'a str,
-    warnings: &'a mut Warnings,
+    wants: &'a mut Vec<Want>,
 }
 
 impl Repair<'_> {
@@ -107,12 +117,17 @@ impl Repair<'_> {
         let lower = declared.to_lowercase();
         let json_type =
             ["array", "boolean", "integer", "number", "object", "string"].contains(&lower.as_str());
-        if self.components.contains_key(&declared) {
+        if self.components.names.contains(&declared) {
             if shape.is_some() {
                 map.insert("type".to_owned(), json!("object"));
             } else {
                 map.shift_remove("type");
-                map.insert("$ref".to_owned(), reference(&declared));
+                map.extend(
+                    walk::reference(&declared)
+                        .as_object()
+                        .cloned()
+                        .unwrap_or_default(),
+                );
             }
         } else if json_type {
             map.insert("type".to_owned(), json!(lower));
@@ -206,9 +221,8 @@ impl Repair<'_> {
             Value::Object(keys) => {
                 let mut names: Vec<_> = keys.keys().cloned().collect();
                 names.sort();
-                if let Some((name, _)) = self.components.iter().find(|(_, known)| **known == names)
-                {
-                    return json!({"$ref": reference(name)});
+                if let Some(name) = self.components.by_properties.get(&names) {
+                    return walk::reference(name);
                 }
                 let properties: Map<_, _> = keys
                     .iter()
@@ -220,17 +234,13 @@ impl Repair<'_> {
         }
     }
 
-    fn unknown(&mut self, what: &str) -> Value {
-        self.warnings.push(format!(
-            "{}: nothing tells the type of {what}; it is free-form until a `corrections` overlay says more",
-            self.pointer
-        ));
+    fn unknown(&mut self, what: &'static str) -> Value {
+        self.wants.push(Want::Type {
+            pointer: self.pointer.to_owned(),
+            what,
+        });
         json!({"additionalProperties": true})
     }
-}
-
-fn reference(component: &str) -> Value {
-    json!(format!("#/components/schemas/{component}"))
 }
 
 /// A list whose items are objects with one property without a name is that property.
@@ -251,19 +261,19 @@ fn unwrap_nameless_property(map: &mut Map<String, Value>) {
 
 /// `required` may only name what is declared.
 fn undeclared_are_not_required(map: &mut Map<String, Value>) {
-    let properties = map.get("properties").cloned().unwrap_or_default();
-    let now_empty = match map.get_mut("required") {
-        Some(Value::Array(required)) => {
-            required.retain(|name| {
-                name.as_str()
-                    .is_some_and(|name| properties.get(name).is_some())
-            });
-            required.is_empty()
-        }
-        _ => false,
+    let required = map.get_mut("required").and_then(Value::as_array_mut);
+    let Some(mut required) = required.map(std::mem::take) else {
+        return;
     };
-    if now_empty {
+    let declared = map.get("properties").unwrap_or(&Value::Null);
+    required.retain(|name| {
+        let name = name.as_str();
+        name.is_some_and(|name| declared.get(name).is_some())
+    });
+    if required.is_empty() {
         map.shift_remove("required");
+    } else {
+        map.insert("required".to_owned(), required.into());
     }
 }
 
@@ -272,24 +282,24 @@ mod tests {
     use super::*;
 
     /// The schema `node` becomes as a property of a component beside `Ref {id, name}`.
-    fn repaired(node: Value) -> Result<(Value, Warnings)> {
+    fn repaired(node: Value) -> Result<(Value, Vec<Want>)> {
         let mut document = json!({"paths": {}, "components": {"schemas": {
             "A": {"type": "object", "properties": {"type": node}},
             "Ref": {"type": "object", "properties": {"name": {"type": "string"}, "id": {"type": "integer"}}}
         }}});
-        let mut warnings = Warnings::new();
-        repair(&mut document, &mut warnings)?;
+        let mut wants = Vec::new();
+        repair(&mut document, &mut wants)?;
         Ok((
             document["components"]["schemas"]["A"]["properties"]["type"].take(),
-            warnings,
+            wants,
         ))
     }
 
     #[track_caller]
     fn becomes(node: Value, expected: Value) {
-        let (found, warnings) = repaired(node).unwrap();
+        let (found, wants) = repaired(node).unwrap();
         assert_eq!(found, expected);
-        assert_eq!(warnings, Warnings::new());
+        assert_eq!(wants, []);
     }
 
     #[test]
@@ -373,18 +383,18 @@ mod tests {
 
     #[test]
     fn what_nothing_tells_is_free_form_and_said_so() {
-        let (found, warnings) = repaired(json!({"type": "object"})).unwrap();
+        let (found, wants) = repaired(json!({"type": "object"})).unwrap();
         assert_eq!(
             found,
             json!({"type": "object", "additionalProperties": true})
         );
-        assert_eq!(warnings.len(), 1);
-        let (found, warnings) = repaired(json!({"type": "array"})).unwrap();
+        assert_eq!(wants.len(), 1);
+        let (found, wants) = repaired(json!({"type": "array"})).unwrap();
         assert_eq!(
             found,
             json!({"type": "array", "items": {"type": "object", "additionalProperties": true}})
         );
-        assert!(warnings[0].starts_with(
+        assert!(wants[0].to_string().starts_with(
             "/components/schemas/A/properties/type: nothing tells the type of the items"
         ));
     }

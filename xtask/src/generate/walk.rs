@@ -1,14 +1,10 @@
 //! Walking over the operations and schemas of an OpenAPI 3.0 document.
 
 use anyhow::Result;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
+use crate::codegen::model::METHODS;
 use crate::json::escape;
-
-/// The methods an OpenAPI 3.0 path item can have.
-pub const METHODS: [&str; 8] = [
-    "get", "put", "post", "delete", "options", "head", "patch", "trace",
-];
 
 /// Calls `visit(pointer, path, method, operation)` for every operation.
 pub fn operations(
@@ -117,31 +113,38 @@ pub fn list(value: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
     value.and_then(Value::as_array_mut).into_iter().flatten()
 }
 
-/// The component that a `$ref`, bare or wrapped in a single-entry `allOf`, names.
-pub fn referenced(schema: &Value) -> Option<&str> {
-    let reference = match &schema["allOf"] {
-        Value::Array(all) if all.len() == 1 => &all[0]["$ref"],
-        _ => &schema["$ref"],
-    };
-    reference.as_str()?.strip_prefix("#/components/schemas/")
+/// The components, by name.
+pub fn components(document: &mut Value) -> &mut Map<String, Value> {
+    let schemas = &mut document["components"]["schemas"];
+    if !schemas.is_object() {
+        *schemas = json!({});
+    }
+    schemas.as_object_mut().expect("it is an object now")
 }
 
-/// Every component that `node` refers to, directly or through other components.
-pub fn reachable<'a>(node: &'a Value, document: &'a Value, found: &mut Vec<&'a str>) {
-    match node {
-        Value::Object(map) => {
-            if let Some(name) = map.get("$ref").and_then(|_| referenced(node))
-                && !found.contains(&name)
-            {
-                found.push(name);
-                reachable(&document["components"]["schemas"][name], document, found);
-            }
-            map.values()
-                .for_each(|value| reachable(value, document, found));
-        }
-        Value::Array(items) => items
-            .iter()
-            .for_each(|item| reachable(item, document, found)),
-        _ => {}
+/// A `$ref` to a component.
+pub fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+/// A reference to a component, beside what else is said of its place. OpenAPI 3.0 ignores
+/// what stands beside a `$ref`, hence the `allOf`.
+pub fn wrapped(name: &str, rest: Map<String, Value>) -> Value {
+    let mut place = rest;
+    place.insert("allOf".to_owned(), json!([reference(name)]));
+    place.into()
+}
+
+/// The same, as a bare `$ref` where nothing else is said.
+pub fn referring(name: &str, rest: Map<String, Value>) -> Value {
+    if rest.is_empty() {
+        reference(name)
+    } else {
+        wrapped(name, rest)
     }
+}
+
+/// The id that an operation has by now.
+pub fn operation_id(operation: &Value) -> &str {
+    operation["operationId"].as_str().unwrap_or_default()
 }

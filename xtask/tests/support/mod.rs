@@ -193,7 +193,7 @@ pub fn bad_inputs(workspace: &Workspace) -> Vec<BadInput> {
     let large = vec![b' '; (32 << 20) + 1];
     add(
         serve(http("200 OK", &large)),
-        "{from} is larger than 32 MiB\n",
+        "{from} is larger than 16 MiB\n",
     );
     add(
         serve(http("200 OK", b"\xff{}")),

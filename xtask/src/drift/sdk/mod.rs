@@ -1,0 +1,41 @@
+//! What a change of the contract does to the crate.
+
+pub mod causes;
+pub mod repairs;
+mod surface;
+pub mod trace;
+
+use anyhow::{Result, anyhow};
+use serde_json::Value;
+
+use crate::codegen;
+use crate::codegen::surface::Surface;
+use crate::generate::overlay::Overlay;
+use crate::generate::{self, Generated};
+use trace::Trace;
+
+/// What the pipeline makes of a contract.
+pub struct Made {
+    pub(super) generated: Generated,
+    surface: Surface,
+    trace: Trace,
+}
+
+impl Made {
+    /// Runs the pipeline.
+    pub fn of(contract: &Value, overlays: &[Overlay]) -> Result<Self> {
+        let generated = generate::run_steps(contract, overlays)?;
+        let model = codegen::model::Model::read(&generated.document).map_err(|why| anyhow!(why))?;
+        let code = codegen::code(&generated.document, &model).map_err(|why| anyhow!(why))?;
+        Ok(Self {
+            surface: codegen::surface::surface(&code),
+            trace: Trace::new(contract, &generated.document),
+            generated,
+        })
+    }
+
+    /// The crate's surface, as the snapshots show it.
+    pub fn surface(&self) -> String {
+        self.surface.operations_text() + &self.surface.types_text()
+    }
+}
