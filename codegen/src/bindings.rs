@@ -1,12 +1,15 @@
 //! progenitor, run on our view of the document.
 //!
 //! progenitor panics on what it does not know. [`run_progenitor`] turns that into an error
-//! that says which operation or schema it was, by asking for each of them alone.
+//! that says which operation or schema it was.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TagStyle};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+use super::model::reachable;
 
 /// progenitor's whole output for the document.
 pub fn run_progenitor(view: &Value) -> Result<syn::File, String> {
@@ -43,60 +46,81 @@ fn run(view: &Value) -> Result<syn::File, String> {
     syn::parse2(tokens).map_err(|error| format!("progenitor's output does not parse: {error}"))
 }
 
+/// Which schema or else operation progenitor fails at, and what it says.
 fn blame(view: &Value) -> Option<String> {
-    for (name, _) in view["components"]["schemas"].as_object()? {
-        let alone = json!({
-            "openapi": view["openapi"], "info": view["info"], "paths": {},
-            "components": {"schemas": closure(view, name)},
-        });
-        if let Err(problem) = run(&alone) {
-            return Some(format!("schema {name}: {problem}"));
-        }
+    let schemas = view["components"]["schemas"].as_object()?;
+    let schemas: Vec<&str> = schemas.keys().map(String::as_str).collect();
+    if let Some((name, problem)) = first_bad(&schemas, |names| part(view, names, &[])) {
+        return Some(format!("schema {name}: {problem}"));
     }
+    let mut operations = Vec::new();
     for (path, item) in view["paths"].as_object()? {
-        for (method, operation) in item.as_object()? {
-            let mut alone = view.clone();
-            alone["paths"] = json!({path: {method: operation}});
-            if let Err(problem) = run(&alone) {
-                return Some(format!("{} {path}: {problem}", method.to_uppercase()));
-            }
-        }
+        let methods = item.as_object().into_iter().flatten();
+        operations.extend(methods.map(|(method, _)| (path.as_str(), method.as_str())));
     }
-    None
+    let of = |operations: &[_]| part(view, &schemas, operations);
+    let ((path, method), problem) = first_bad(&operations, of)?;
+    Some(format!("{} {path}: {problem}", method.to_uppercase()))
 }
 
-/// The schema with all it refers to.
-fn closure(view: &Value, name: &str) -> Value {
-    let schemas = &view["components"]["schemas"];
-    let mut found = serde_json::Map::new();
-    let mut open = vec![name.to_owned()];
-    while let Some(name) = open.pop() {
-        let schema = &schemas[&name];
-        if found.insert(name, schema.clone()).is_none() {
-            references(schema, &mut open);
-        }
+/// The document with these schemas, all that they refer to, and these operations.
+fn part(view: &Value, schemas: &[&str], operations: &[(&str, &str)]) -> Value {
+    let all = &view["components"]["schemas"];
+    let mut needed: BTreeSet<&str> = schemas.iter().copied().collect();
+    for name in schemas {
+        reachable(&all[name], view, &mut needed);
     }
-    Value::Object(found)
+    let kept: Map<String, Value> = needed
+        .into_iter()
+        .map(|name| (name.to_owned(), all[name].clone()))
+        .collect();
+    let mut paths = json!({});
+    for (path, method) in operations {
+        paths[path][method] = view["paths"][path][method].clone();
+    }
+    json!({
+        "openapi": view["openapi"], "info": view["info"], "paths": paths,
+        "components": {"schemas": kept},
+    })
 }
 
-fn references(node: &Value, found: &mut Vec<String>) {
-    match node {
-        Value::Object(map) => {
-            if map.contains_key("$ref")
-                && let Some(name) = super::model::referenced(node)
-            {
-                found.push(name.to_owned());
-            }
-            map.values().for_each(|value| references(value, found));
-        }
-        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
-        _ => {}
-    }
+/// The first thing with which progenitor fails, found by halving.
+fn first_bad<T: Copy>(things: &[T], document: impl Fn(&[T]) -> Value) -> Option<(T, String)> {
+    let fails = |things: &[T]| run(&document(things)).err();
+    fails(things)?;
+    let positions: Vec<usize> = (0..things.len()).collect();
+    let first = positions.partition_point(|last| fails(&things[..=*last]).is_none());
+    let thing = *things.get(first)?;
+    // Alone it says most clearly what is wrong, unless it takes two.
+    let problem = fails(&[thing]).or_else(|| fails(&things[..=first]))?;
+    Some((thing, problem))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_of_progenitor_names_the_operation() {
+        let of = |parameters: Value| {
+            json!({"get": {"operationId": "a", "parameters": parameters,
+            "responses": {"200": {"description": "ok"}}}})
+        };
+        let id =
+            json!({"in": "path", "name": "id", "required": true, "schema": {"type": "string"}});
+        let mut other = of(json!([id]));
+        other["get"]["operationId"] = json!("b");
+        let error = run_progenitor(&json!({
+            "openapi": "3.0.3", "info": {"title": "t", "version": "1"},
+            "paths": {"/good/{id}": other, "/bad/{id}": of(json!([]))},
+            "components": {"schemas": {"Good": {"type": "string"}}}
+        }));
+        let error = error.err().expect("progenitor cannot do that");
+        assert!(
+            error.starts_with("GET /bad/{id}: progenitor cannot"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn a_panic_of_progenitor_names_the_schema() {
