@@ -176,7 +176,7 @@ pub const RULES: &[Rule] = &[
     row("security-changed", Info, "How requests are authenticated is described differently.",
         "Call one operation with your credentials and see that it still works."),
     row("tags-changed", Info, "The grouping of operations has changed.",
-        "Nothing; the crate does not use the tags."),
+        "Nothing; the documentation groups them anew."),
     row("media-type-added", Info, "A media type is also accepted or sent.",
         "Nothing; the crate speaks JSON."),
     row("media-type-removed", Breaking, "A media type is no longer accepted or sent.",

@@ -43,6 +43,7 @@ pub fn fold(document: &mut Value, problems: &mut Vec<Problem>) {
             if let Some(difference) = difference(operation, mirror) {
                 problems.push(Problem::Mirror {
                     path: path.clone(),
+                    original: original.clone(),
                     method,
                     difference,
                 });

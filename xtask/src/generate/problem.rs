@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{mirror, overlay};
+use super::overlay;
 use crate::extensions::NAME;
 
 /// Something that a person must repair.
@@ -15,6 +15,8 @@ pub enum Problem {
     Mirror {
         /// The path of the mirror.
         path: String,
+        /// What it mirrors.
+        original: String,
         /// In lower case.
         method: &'static str,
         difference: String,
@@ -51,13 +53,13 @@ impl fmt::Display for Problem {
         match self {
             Self::Mirror {
                 path,
+                original,
                 method,
                 difference,
             } => write!(
                 f,
-                "{} {path} is no longer an exact mirror of {}: {difference}",
+                "{} {path} is no longer an exact mirror of {original}: {difference}",
                 method.to_uppercase(),
-                mirror::original(path)
             ),
             Self::Overlay(stale) => stale.fmt(f),
             Self::Name { pointer, name, why } => write!(
