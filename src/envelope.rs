@@ -38,12 +38,15 @@ pub(crate) enum Envelope {
     Body,
 }
 
+/// A value, and what was taken out of it; or what is wrong with it.
+type Read<T> = Result<(T, Vec<Removed>), Fault>;
+
 /// How a value is read that is not there as it should be: of what type it is decides.
 ///
 /// A function for each of the two, chosen where the type is known, so that a program has in
 /// it only the ways of reading that it uses.
 pub(crate) struct Reading<T> {
-    read: fn(&str, bool) -> Result<(T, Vec<Removed>), Fault>,
+    read: fn(&str, bool) -> Read<T>,
     /// A value that does not fit is an error.
     strict: bool,
 }
@@ -83,21 +86,18 @@ impl<T: DeserializeOwned> Reading<T> {
     }
 
     /// One value, and what was taken out of it; or where below it is what is wrong.
-    fn read(self, json: &str) -> Result<(T, Vec<Removed>), Fault> {
+    fn read(self, json: &str) -> Read<T> {
         (self.read)(json, self.strict)
     }
 }
 
-fn as_it_is<T: DeserializeOwned>(json: &str, _: bool) -> Result<(T, Vec<Removed>), Fault> {
+fn as_it_is<T: DeserializeOwned>(json: &str, _: bool) -> Read<T> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let read = serde_path_to_error::deserialize(&mut deserializer).map_err(placed)?;
     Ok((read, Vec::new()))
 }
 
-fn made_to_fit<T: DeserializeOwned + Fit>(
-    json: &str,
-    strict: bool,
-) -> Result<(T, Vec<Removed>), Fault> {
+fn made_to_fit<T: DeserializeOwned + Fit>(json: &str, strict: bool) -> Read<T> {
     if let Ok(read) = serde_json::from_str(json) {
         return Ok((read, Vec::new()));
     }
