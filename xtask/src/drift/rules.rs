@@ -3,7 +3,7 @@
 //! `cargo xtask generate` makes the table in `xtask/README.md` from this one. What a change
 //! does to the *surface* of the crate is not here: that is found by comparing the surfaces.
 //!
-//! A rule is named by its id with [`rule!`], those of a value with [`aspect!`]: an id that
+//! A rule is named by its id with `rule!`, those of a value with `aspect!`: an id that
 //! the table does not have does not compile.
 
 use serde::{Serialize, Serializer};
@@ -103,7 +103,7 @@ pub struct Aspect {
 }
 
 impl Aspect {
-    /// For [`aspect!`], which has the compiler call it.
+    /// For `aspect!`, which has the compiler call it.
     pub const fn named(name: &str) -> Self {
         let aspect = Self {
             parameter: spelled("request-parameter-", name),
@@ -120,7 +120,7 @@ pub const fn find(id: &str) -> Option<&'static Rule> {
     spelled("", id)
 }
 
-/// For [`rule!`], which has the compiler call it.
+/// For `rule!`, which has the compiler call it.
 pub const fn get(id: &str) -> &'static Rule {
     find(id).expect("an id of the table")
 }
