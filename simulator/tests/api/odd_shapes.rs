@@ -1,12 +1,10 @@
 //! The odd shapes that the API is known to send: in rows, resources, writes and errors.
 
-mod support;
-
 use std::collections::BTreeSet;
 
+use crate::support::{Api, ids};
 use huntress_simulator::Simulator;
 use serde_json::{Value, json};
-use support::{Api, ids};
 
 /// Where everything that can be odd is odd.
 async fn odd() -> Api {

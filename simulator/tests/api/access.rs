@@ -1,9 +1,7 @@
 //! What a request may ask, and which key may ask it.
 
-mod support;
-
+use crate::support::{get, post, receive, request, rows, send};
 use huntress_simulator::Simulator;
-use support::{get, post, receive, request, rows, send};
 
 #[tokio::test]
 async fn a_parameter_that_is_unknown_is_ignored_or_refused() {

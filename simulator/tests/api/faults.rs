@@ -1,13 +1,11 @@
 //! Every fault strikes where it can and as it says.
 
-mod support;
-
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use crate::support::{Answer, get, post, receive, send};
 use huntress_simulator::{Fault, FaultKind, LastPage, Simulator};
 use serde_json::{Value, json};
-use support::{Answer, get, post, receive, send};
 
 async fn simulator() -> Simulator {
     let builder = Simulator::builder().quota(1_000, Duration::from_millis(1));

@@ -1,12 +1,10 @@
 //! SIEM queries: the range, the order and the pages.
 
-mod support;
-
 use std::collections::BTreeSet;
 
+use crate::support::{Api, post};
 use huntress_simulator::Simulator;
 use serde_json::{Value, json};
-use support::{Api, post};
 
 async fn start() -> Simulator {
     Simulator::builder().no_quota().start().await.unwrap()

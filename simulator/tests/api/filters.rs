@@ -1,10 +1,8 @@
 //! Filters: each finds the rows that it names, all of them and no others.
 
-mod support;
-
+use crate::support::{Api, document, ids};
 use huntress_simulator::Simulator;
 use serde_json::{Value, json};
-use support::{Api, document, ids};
 
 /// The values of a filter that are few: those of an enum, and of a boolean.
 fn values_of(document: &Value, schema: &Value) -> Vec<String> {

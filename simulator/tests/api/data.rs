@@ -1,12 +1,10 @@
 //! The made-up data: whether it is the same on every start, and agrees with itself.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::support::{Api, ids};
 use huntress_simulator::Simulator;
 use serde_json::{Value, json};
-use support::{Api, ids};
 
 #[tokio::test]
 async fn the_world_is_the_same_on_every_start() {

@@ -1,12 +1,10 @@
 //! Rows that are put, changed and removed while it runs, and the way back to the seed.
 
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::{get, id, ids, post, request, rows};
 use huntress_simulator::{Fault, FaultKind, Simulator, SimulatorBuilder};
 use serde_json::{Value, json};
-use support::{get, id, ids, post, request, rows};
 
 async fn start() -> Simulator {
     of(Simulator::builder()).await
@@ -36,7 +34,7 @@ async fn only(simulator: &Simulator, path: &str) -> Value {
 /// The lists of rows that have an id, as they are named here, and whether one row can be
 /// asked for alone.
 fn lists(incident: i64) -> Vec<(String, bool)> {
-    let document: Value = serde_json::from_str(include_str!("../spec/openapi.json")).unwrap();
+    let document: Value = serde_json::from_str(include_str!("../../spec/openapi.json")).unwrap();
     let paths = document["paths"].as_object().unwrap();
     let mut lists = Vec::new();
     for (path, item) in paths {

@@ -1,8 +1,6 @@
 //! HTTP by hand: what comes over the wire, and how the connection ends. And the API as any
 //! program sees it, on top of that.
 
-#![allow(dead_code)] // each test file uses a part of it
-
 use std::collections::BTreeMap;
 use std::io;
 

@@ -1,13 +1,11 @@
 //! How a simulator is controlled without a key, and how it stops.
 
-mod support;
-
 use std::io;
 use std::time::Duration;
 
+use crate::support::{Api, id};
 use huntress_simulator::{Fault, FaultKind};
 use serde_json::json;
-use support::{Api, id};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;

@@ -1,11 +1,9 @@
 //! The quota, as it is seen over the wire.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{get, receive, send};
 use huntress_simulator::{Credentials, Fault, FaultKind, RetryAfter, Simulator};
-use support::{get, receive, send};
 use tokio::io::AsyncWriteExt as _;
 
 async fn simulator(requests: usize) -> Simulator {

@@ -1,13 +1,11 @@
 //! Writes: what each changes, and when it is refused.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Api, ids, receive, send};
 use huntress_simulator::Simulator;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use support::{Api, ids, receive, send};
 
 #[tokio::test]
 async fn what_is_written_is_kept_as_the_document_says() {

@@ -1,11 +1,9 @@
 //! Pages: order, tokens and limits.
 
-mod support;
-
 use std::collections::BTreeSet;
 
+use crate::support::{Api, id, ids};
 use serde_json::Value;
-use support::{Api, id, ids};
 
 /// All rows of a list, in pages of so many.
 async fn paged(api: &Api, query: &str, size: usize) -> Vec<Value> {
