@@ -30,9 +30,12 @@ impl Options {
     pub(crate) fn header(&mut self, name: &str, value: &str, problems: &mut Problems) {
         let header = HeaderName::try_from(name)
             .map_err(|_| "its name is not that of a header")
-            .and_then(|name| match OURS.contains(&name) {
-                true => Err("the client sets this header itself"),
-                false => Ok(name),
+            .and_then(|name| {
+                if OURS.contains(&name) {
+                    Err("the client sets this header itself")
+                } else {
+                    Ok(name)
+                }
             })
             .and_then(|name| {
                 let value = HeaderValue::try_from(value);

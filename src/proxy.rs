@@ -12,9 +12,10 @@ const NO_SOCKS: &str = "is of SOCKS, which needs the feature `rustls` or `native
 /// completes "the proxy's URL …".
 pub(crate) fn parsed(text: &str) -> Result<Url, String> {
     let text = text.trim();
-    let whole = match text.contains("://") {
-        true => text.to_owned(),
-        false => format!("http://{text}"),
+    let whole = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
     };
     let url = Url::parse(&whole).map_err(|error| format!("is not a URL: {error}"))?;
     match url.scheme() {

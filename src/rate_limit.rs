@@ -347,9 +347,12 @@ impl State {
     /// When the passing of time next frees a slot.
     fn next_free(&self) -> Option<Instant> {
         let own = self.cooling.peek().map(|Reverse(slot)| slot.free);
-        let others = self.others.as_ref().map(|others| match others.tried {
-            false => others.tried_from,
-            true => others.gone,
+        let others = self.others.as_ref().map(|others| {
+            if others.tried {
+                others.gone
+            } else {
+                others.tried_from
+            }
         });
         let next = own.into_iter().chain(others).min();
         next.max(self.held_until())

@@ -45,9 +45,10 @@ pub(crate) fn extract(body: &[u8], mask: &Mask) -> Option<String> {
 /// The words of a JSON text; `None` where it is not JSON.
 fn words(text: &str, cut: bool, mask: &Mask) -> Option<Vec<String>> {
     // The cut may lie within the very string that matters; the quote ends that string.
-    let text = match cut {
-        true => Cow::Owned(format!("{text}\"")),
-        false => Cow::Borrowed(text),
+    let text = if cut {
+        Cow::Owned(format!("{text}\""))
+    } else {
+        Cow::Borrowed(text)
     };
     let mut words = Vec::new();
     let mut json = serde_json::Deserializer::from_str(&text);

@@ -103,9 +103,10 @@ impl Tls<'_> {
             }
             roots.extend(certificates);
         }
-        let builder = match self.needed {
-            true => builder.tls_certs_merge(roots),
-            false => builder.tls_certs_only(roots),
+        let builder = if self.needed {
+            builder.tls_certs_merge(roots)
+        } else {
+            builder.tls_certs_only(roots)
         };
         // Something else in the program may have switched on reqwest's rustls.
         Ok(builder.tls_backend_native())

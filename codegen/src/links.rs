@@ -56,9 +56,10 @@ pub fn link(file: &mut File) {
             Item::Mod(module) => {
                 let types = module.ident == "types";
                 for item in module.content.iter_mut().flat_map(|(_, items)| items) {
-                    match types {
-                        true => names.link_type(item),
-                        false => names.link_call(item),
+                    if types {
+                        names.link_type(item);
+                    } else {
+                        names.link_call(item);
                     }
                 }
             }
@@ -87,9 +88,10 @@ impl Names {
                 Item::Mod(module) => {
                     let types = module.ident == "types";
                     for item in module.content.iter().flat_map(|(_, items)| items) {
-                        match types {
-                            true => names.read_type(item),
-                            false => names.read_call(item),
+                        if types {
+                            names.read_type(item);
+                        } else {
+                            names.read_call(item);
                         }
                     }
                 }
@@ -345,18 +347,19 @@ fn text_of(value: &Expr) -> Option<String> {
 
 /// Every identifier of some code, in its order.
 fn words(code: &impl ToTokens) -> Vec<String> {
-    fn collect(tokens: TokenStream, found: &mut Vec<String>) {
-        for token in tokens {
-            match token {
-                TokenTree::Ident(ident) => found.push(ident.to_string()),
-                TokenTree::Group(group) => collect(group.stream(), found),
-                _ => {}
-            }
+    let mut found = Vec::new();
+    collect_words(code.to_token_stream(), &mut found);
+    found
+}
+
+fn collect_words(tokens: TokenStream, found: &mut Vec<String>) {
+    for token in tokens {
+        match token {
+            TokenTree::Ident(ident) => found.push(ident.to_string()),
+            TokenTree::Group(group) => collect_words(group.stream(), found),
+            _ => {}
         }
     }
-    let mut found = Vec::new();
-    collect(code.to_token_stream(), &mut found);
-    found
 }
 
 #[cfg(test)]

@@ -5,14 +5,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::{Result, bail};
 use serde_json::Value;
 
 use crate::contract::SHAPE;
 use crate::json::escape;
+use crate::visible::Several;
+
+/// Fails where something leads back to itself, and says where that is.
+pub fn check(contract: &Value) -> Result<()> {
+    match circular(contract).as_slice() {
+        [] => Ok(()),
+        [pointer] => bail!("{pointer} leads back to itself"),
+        pointers => Err(Several::new("these lead back to themselves", pointers).into()),
+    }
+}
 
 /// JSON pointers to the schemas of a contract that are, by `$ref`, by a definition's name as
 /// their `type`, or as a part of their `allOf`, `anyOf` or `oneOf`, only themselves again.
-pub fn circular(document: &Value) -> Vec<String> {
+fn circular(document: &Value) -> Vec<String> {
     let mut links = BTreeMap::new();
     collect(document, String::new(), document, &mut links);
     // What leads nowhere is on no circle, and neither is what nothing leads to.

@@ -183,7 +183,7 @@ fn what_drift_refuses_is_status_2_with_the_place() {
         (
             "/definitions/Agent",
             json!({"$ref": "#/definitions/Agent"}),
-            "these lead back to themselves: /definitions/Agent",
+            "/definitions/Agent leads back to itself",
         ),
     ];
     for (at, value, why) in cases {

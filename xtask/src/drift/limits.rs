@@ -4,7 +4,7 @@
 //! and no list or object of more than 100). They keep a document that was made to be
 //! expensive from taking the machine.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::json::escape;
@@ -51,13 +51,7 @@ pub fn check(contract: &Value, name: &str) -> Result<()> {
             _ => {}
         }
     }
-    match references::circular(contract).as_slice() {
-        [] => Ok(()),
-        circular => bail!(
-            "{name}: these lead back to themselves: {}",
-            visible(&circular.join(", "))
-        ),
-    }
+    references::check(contract).with_context(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -84,9 +78,10 @@ mod tests {
     fn a_reference_to_itself_is_named() {
         let itself = json!({"swagger": "2.0", "definitions": {
             "A": {"$ref": "#/definitions/A"}}});
+        let error = check(&itself, "new").unwrap_err();
         assert_eq!(
-            check(&itself, "new").unwrap_err().to_string(),
-            "new: these lead back to themselves: /definitions/A"
+            format!("{error:#}"),
+            "new: /definitions/A leads back to itself"
         );
     }
 }

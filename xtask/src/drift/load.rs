@@ -35,9 +35,10 @@ impl Loaded {
     fn new(document: Reduced, beside: Option<BTreeMap<String, String>>) -> Self {
         Self {
             contract: document.contract,
-            prose: match document.prose.is_empty() {
-                true => beside,
-                false => Some(document.prose),
+            prose: if document.prose.is_empty() {
+                beside
+            } else {
+                Some(document.prose)
             },
         }
     }
@@ -45,15 +46,16 @@ impl Loaded {
     /// How many texts differ of things that are in both documents; `None` where the words
     /// of one of them are not known.
     pub fn changed_prose(&self, new: &Self) -> Option<usize> {
-        let (olds, news) = (self.prose.as_ref()?, new.prose.as_ref()?);
+        let (base_prose, new_prose) = (self.prose.as_ref()?, new.prose.as_ref()?);
         let owners: BTreeSet<String> = places(&self.contract)
             .intersection(&places(&new.contract))
             .cloned()
             .collect();
-        let keys: BTreeSet<&String> = olds.keys().chain(news.keys()).collect();
+        let keys: BTreeSet<&String> = base_prose.keys().chain(new_prose.keys()).collect();
         let changed = keys.into_iter().filter(|key| {
             let owner = key.rsplit_once('/').map_or("", |(owner, _)| owner);
-            olds.get(*key) != news.get(*key) && (owner.is_empty() || owners.contains(owner))
+            base_prose.get(*key) != new_prose.get(*key)
+                && (owner.is_empty() || owners.contains(owner))
         });
         Some(changed.count())
     }
@@ -61,26 +63,27 @@ impl Loaded {
 
 /// The place of every object of a document, as [`contract::prose`] writes places.
 fn places(document: &Value) -> BTreeSet<String> {
-    fn walk(node: &Value, at: &str, found: &mut BTreeSet<String>) {
-        match node {
-            Value::Object(map) => {
-                found.insert(at.to_owned());
-                for (key, value) in map {
-                    walk(value, &format!("{at}/{}", json::escape(key)), found);
-                }
-            }
-            Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    let name = json::escape(&contract::identity(item, index));
-                    walk(item, &format!("{at}/{name}"), found);
-                }
-            }
-            _ => {}
-        }
-    }
     let mut found = BTreeSet::new();
-    walk(document, "", &mut found);
+    collect_places(document, "", &mut found);
     found
+}
+
+fn collect_places(node: &Value, at: &str, found: &mut BTreeSet<String>) {
+    match node {
+        Value::Object(map) => {
+            found.insert(at.to_owned());
+            for (key, value) in map {
+                collect_places(value, &format!("{at}/{}", json::escape(key)), found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let name = json::escape(&contract::identity(item, index));
+                collect_places(item, &format!("{at}/{name}"), found);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The vendor's side, as it is now.

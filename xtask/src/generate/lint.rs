@@ -35,24 +35,25 @@ pub fn check(document: &mut Value) -> Result<()> {
     Err(Several::new("the generated document is not sound", found).into())
 }
 
+fn unreadable_as<T: DeserializeOwned>(node: &Value) -> Option<String> {
+    let error = serde_json::from_value::<T>(node.clone()).err()?;
+    Some(format!("openapiv3 cannot read it: {error}"))
+}
+
 /// What openapiv3, which progenitor reads the document with, cannot read, and where.
 fn unreadable(document: &mut Value, found: &mut Vec<String>) -> Result<()> {
-    fn problem<T: DeserializeOwned>(node: &Value) -> Option<String> {
-        let error = serde_json::from_value::<T>(node.clone()).err()?;
-        Some(format!("openapiv3 cannot read it: {error}"))
-    }
-    let Some(whole) = problem::<OpenAPI>(document) else {
+    let Some(whole) = unreadable_as::<OpenAPI>(document) else {
         return Ok(());
     };
     let before = found.len();
     walk::operations(document, |pointer, _, _, operation| {
-        let problem = problem::<Operation>(operation);
+        let problem = unreadable_as::<Operation>(operation);
         found.extend(problem.map(|problem| format!("{pointer}: {problem}")));
         Ok(())
     })?;
     for (name, schema) in walk::components(document) {
         let pointer = format!("/components/schemas/{}", escape(name));
-        let problem = problem::<ReferenceOr<Schema>>(schema);
+        let problem = unreadable_as::<ReferenceOr<Schema>>(schema);
         found.extend(problem.map(|problem| format!("{pointer}: {problem}")));
     }
     if found.len() == before {

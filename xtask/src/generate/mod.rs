@@ -103,11 +103,7 @@ fn prove(document: &Value) -> Result<()> {
 
 /// Takes all steps, in memory. What has a [`Problem`] is left out of the document.
 pub fn run_steps(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
-    match references::circular(contract).as_slice() {
-        [] => {}
-        [pointer] => bail!("{pointer} leads back to itself"),
-        pointers => return Err(Several::new("these lead back to themselves", pointers).into()),
-    }
+    references::check(contract)?;
     let (mut wants, mut problems) = (Vec::new(), Vec::new());
     let mut applied = overlay::Applied::default();
     let mut document = convert::to_openapi(contract)?;
