@@ -16,6 +16,9 @@ use crate::faults::{FaultKind, Faults, LastPage};
 use crate::refusal::Refusal;
 use crate::token;
 
+/// Stands for half a character, which JSON values cannot have: a character that nobody uses.
+const HALF: char = '\u{e000}';
+
 /// Marks an answer of which only half is sent.
 #[derive(Clone, Copy)]
 pub(crate) struct Truncated;
@@ -95,6 +98,7 @@ fn spoil(
     faults.strike(&operation.id, |kind| match kind {
         FaultKind::WrongContentType => mem::replace(content_type, "text/plain") != "text/plain",
         FaultKind::Drift => edit(body, drift),
+        FaultKind::LoneSurrogate => edit(body, mark_message),
         FaultKind::MalformedItem
         | FaultKind::EndlessToken
         | FaultKind::ForeignNextPageUrl
@@ -113,6 +117,9 @@ fn spoil(
         }
         _ => false,
     });
+    if body.contains(HALF) {
+        *body = body.replace(HALF, "\\ud83d");
+    }
 }
 
 /// An answer whose bytes a fault may change on their way.
@@ -159,6 +166,16 @@ fn malform(page: &mut Value, items: &str) -> bool {
     let item = items.find(|item| item["id"].is_number());
     item.map(|item| item["id"] = json!("not a number"))
         .is_some()
+}
+
+/// Marks where half a character is to stand, in the first message that has none.
+fn mark_message(page: &mut Value) -> bool {
+    let rows = page["logs"].as_array_mut().into_iter().flatten();
+    let mut messages = rows.filter_map(|row| match row.get_mut("message") {
+        Some(Value::String(message)) if !message.contains(HALF) => Some(message),
+        _ => None,
+    });
+    messages.next().map(|message| message.push(HALF)).is_some()
 }
 
 /// Changes what a page says of the next one.

@@ -34,7 +34,7 @@ mod writing;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -209,6 +209,13 @@ impl Simulator {
             .with_list(list, |list, world| list.remove(world, id))
     }
 
+    /// Sets the time that it is for the log of the SIEM, which goes up to then: the lines of
+    /// later moments, and those that are late then, cannot be found. It stays at that moment
+    /// until the next call; without one it is the real time.
+    pub fn set_log_time(&self, now: SystemTime) {
+        self.state.set_log_time(now);
+    }
+
     /// Makes everything as it was at the start: the data, the faults, the quota, and what
     /// was recorded.
     pub fn reset(&self) {
@@ -323,7 +330,29 @@ impl SimulatorBuilder {
 
     /// Whether the account has SIEM queries; by default it has.
     pub fn siem(mut self, available: bool) -> Self {
-        self.options.siem = available;
+        self.options.siem.available = available;
+        self
+    }
+
+    /// The share of log lines, from 0.0 to 1.0, that can be found only some time after the
+    /// moment they are of, and by how much at most; evenly in between. The same lines for the
+    /// same seed. By default none is late.
+    pub fn siem_late(mut self, rate: f64, most: Duration) -> Self {
+        (self.options.siem.late, self.options.siem.delay) = (rate, most);
+        self
+    }
+
+    /// The longest range that a SIEM query may have; a longer one is answered by 408, as one
+    /// that took too long. By default any.
+    pub fn siem_longest(mut self, range: Duration) -> Self {
+        self.options.siem.longest = Some(range);
+        self
+    }
+
+    /// The most log lines that the range of a SIEM query may have; one with more is answered
+    /// by 413, as one that needs too much memory. By default any number.
+    pub fn siem_most(mut self, lines: usize) -> Self {
+        self.options.siem.most = Some(lines);
         self
     }
 

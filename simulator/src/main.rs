@@ -69,6 +69,8 @@ struct Arguments {
     /// Answer SIEM queries with 404, as an account without the feature
     #[arg(long)]
     no_siem: bool,
+    #[command(flatten)]
+    log: Log,
     /// The share of records, from 0.0 to 1.0, in odd shapes the API is known to send [default: 0]
     #[arg(long, value_name = "RATE")]
     odd_shapes: Option<f64>,
@@ -89,6 +91,23 @@ struct Arguments {
     /// Log every request to the standard error
     #[arg(long)]
     verbose: bool,
+}
+
+/// What SIEM queries find.
+#[derive(clap::Args)]
+struct Log {
+    /// The share of log lines, from 0.0 to 1.0, that can be found only later [default: 0]
+    #[arg(long, value_name = "RATE")]
+    siem_late: Option<f64>,
+    /// How much later at most, in milliseconds [default: 600000]
+    #[arg(long, value_name = "MILLISECONDS")]
+    siem_delay: Option<u64>,
+    /// Answer queries of a longer range with 408, in milliseconds
+    #[arg(long, value_name = "MILLISECONDS")]
+    siem_longest: Option<u64>,
+    /// Answer queries of a range with more log lines with 413
+    #[arg(long)]
+    siem_most: Option<usize>,
 }
 
 /// How many rows there are.
@@ -168,6 +187,14 @@ impl Arguments {
         builder = set(builder, sizes.others, SimulatorBuilder::others);
         builder = set(builder, self.odd_shapes, SimulatorBuilder::odd_shapes);
         builder = set(builder, self.quota_body, SimulatorBuilder::quota_body);
+        let log = self.log;
+        if log.siem_late.is_some() || log.siem_delay.is_some() {
+            let most = Duration::from_millis(log.siem_delay.unwrap_or(600_000));
+            builder = builder.siem_late(log.siem_late.unwrap_or(0.0), most);
+        }
+        let longest = log.siem_longest.map(Duration::from_millis);
+        builder = set(builder, longest, SimulatorBuilder::siem_longest);
+        builder = set(builder, log.siem_most, SimulatorBuilder::siem_most);
         let reaction = self.reaction.map(Duration::from_millis);
         builder = set(builder, reaction, SimulatorBuilder::reaction);
         let retry_after = self.retry_after.map(|form| match form {

@@ -34,6 +34,15 @@ impl Oddities {
         rng.is_some_and(|mut rng| rng.bool())
     }
 
+    /// Writes the time of a log line with more digits than microseconds have, or not.
+    pub(crate) fn log_time(self, line: i64, time: &mut Value) {
+        let whole = time.as_str().and_then(|text| text.strip_suffix('Z'));
+        let odd = self.strikes(line.unsigned_abs()).and(whole);
+        if let Some(whole) = odd.filter(|whole| !whole.contains('.')) {
+            *time = json!(format!("{whole}.000000000Z"));
+        }
+    }
+
     /// Says what went wrong under another key, or not: the same always in the same way.
     pub(crate) fn error(self, body: &mut Value) {
         let message = body["message"].clone();

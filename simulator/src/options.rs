@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::faults::Fault;
 use crate::quota::Limit;
+use crate::siem::LogOptions;
 use crate::world::{IDS, Sizes};
 
 #[derive(Clone, Debug)]
@@ -14,7 +15,7 @@ pub(crate) struct Options {
     pub(crate) retry_after: RetryAfter,
     pub(crate) quota_headers: bool,
     pub(crate) quota_body: Option<String>,
-    pub(crate) siem: bool,
+    pub(crate) siem: LogOptions,
     pub(crate) odd_shapes: f64,
     pub(crate) reaction: Duration,
     pub(crate) strict_parameters: bool,
@@ -31,7 +32,7 @@ impl Default for Options {
             retry_after: RetryAfter::None,
             quota_headers: false,
             quota_body: None,
-            siem: true,
+            siem: LogOptions::default(),
             odd_shapes: 0.0,
             reaction: Duration::from_secs(2),
             strict_parameters: false,
@@ -65,11 +66,13 @@ impl Options {
         if sizes.accounts == 0 {
             return Err("there must be an account".to_owned());
         }
-        if !(0.0..=1.0).contains(&self.odd_shapes) {
-            let rate = self.odd_shapes;
-            return Err(format!(
-                "the rate of odd shapes {rate} is not from 0.0 to 1.0"
-            ));
+        for (of, rate) in [
+            ("odd shapes", self.odd_shapes),
+            ("late log lines", self.siem.late),
+        ] {
+            if !(0.0..=1.0).contains(&rate) {
+                return Err(format!("the rate of {of} {rate} is not from 0.0 to 1.0"));
+            }
         }
         self.faults.iter().try_for_each(Fault::check)
     }
@@ -128,8 +131,10 @@ mod tests {
             limit,
             reaction,
             sizes,
+            siem,
             ..
         } = Options::default();
+        let (delay, minutes) = (siem.delay.as_millis(), siem.delay.as_secs() / 60);
         let Limit { requests, window } = limit.unwrap();
         let (window, milliseconds) = (window.as_secs(), window.as_millis());
         let reaction = reaction.as_secs();
@@ -157,6 +162,11 @@ mod tests {
             ),
             (PROGRAM, format!("self.window.unwrap_or({window}_000)")),
             (LIBRARY, format!("; {reaction} seconds by default")),
+            (
+                PROGRAM,
+                format!("at most, in milliseconds [default: {delay}]"),
+            ),
+            (README, format!("by up to {minutes} minutes")),
             (
                 PROGRAM,
                 format!("or released, in milliseconds [default: {reaction}000]"),

@@ -239,11 +239,12 @@ fn query_siem(
     found: &Match,
     bytes: &[u8],
 ) -> Result<Success, Refusal> {
-    if !state.options.siem {
+    if !state.options.siem.available {
         return refuse(StatusCode::NOT_FOUND, "SIEM queries are not available");
     }
     let body = writing::body(&state.document, found.operation, bytes)?;
-    let rows = siem::query(world, &body)?;
+    let (options, now) = (&state.options.siem, state.log_now());
+    let rows = siem::query(world, options, state.oddities(), now, &body)?;
     Ok((found.operation.success, Some(rows.to_string())))
 }
 

@@ -4,8 +4,12 @@
 //! those of its range, both ends included, the oldest first. Commands are carried out one
 //! after the other, as they stand in the query. What is not understood is refused: rows that
 //! nobody asked for would be worse than none.
+//!
+//! On demand some lines can be found only some time after the moment that they are of, and a
+//! range is refused that is too long (408) or has too many lines (413).
 
 use std::cmp::Ordering;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use jiff::Timestamp;
@@ -13,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 use crate::dates;
 use crate::made::agents;
+use crate::oddities::Oddities;
 use crate::refusal::{Refusal, refuse};
 use crate::token;
 use crate::values;
@@ -31,15 +36,47 @@ const PACE: i64 = 90;
 /// What a row has when the query names no columns.
 const WITHOUT_KEEP: [&str; 2] = ["uuid", "organization_id"];
 const TIME: &str = "@timestamp";
-const COLUMNS: [&str; 7] = [
+/// A number that is larger than most programs expect.
+const SEQUENCE: &str = "event.sequence";
+const COLUMNS: [&str; 8] = [
     "uuid",
     "organization_id",
     TIME,
     "host.name",
     "user.name",
     "event.action",
+    SEQUENCE,
     "message",
 ];
+/// What the lines that are late are drawn for.
+const LATE: &str = "late lines";
+
+/// What can be chosen of the log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LogOptions {
+    /// The account has one.
+    pub(crate) available: bool,
+    /// The share of lines that are late.
+    pub(crate) late: f64,
+    /// By how much at most.
+    pub(crate) delay: Duration,
+    /// The longest range that is answered.
+    pub(crate) longest: Option<Duration>,
+    /// The most lines of a range that is answered.
+    pub(crate) most: Option<usize>,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self {
+            available: true,
+            late: 0.0,
+            delay: Duration::from_secs(10 * 60),
+            longest: None,
+            most: None,
+        }
+    }
+}
 
 /// What is asked for: what to do, and which columns to return in the end.
 struct Plan {
@@ -59,8 +96,14 @@ enum Command {
 /// Numbers of lines, in some order.
 type Lines<'l> = Box<dyn Iterator<Item = i64> + 'l>;
 
-/// Answers a query whose body fits the document.
-pub(crate) fn query(world: &World, body: &Value) -> Result<Value, Refusal> {
+/// Answers a query whose body fits the document, at a moment.
+pub(crate) fn query(
+    world: &World,
+    options: &LogOptions,
+    oddities: Oddities,
+    now: Timestamp,
+    body: &Value,
+) -> Result<Value, Refusal> {
     let moment = |key: &str| dates::read(&body[key]);
     let (Some(start), Some(end)) = (moment("range_start"), moment("range_end")) else {
         return refuse(
@@ -82,7 +125,7 @@ pub(crate) fn query(world: &World, body: &Value) -> Result<Value, Refusal> {
     // A token is good for the same query over the same range only, and for the log as it was
     // when the first page was asked for: a page must not move because a line has come.
     let asked = format!("{esql}|{start}|{end}");
-    let now = Timestamp::now().as_second().max(dates::NOW);
+    let now = now.as_second();
     // Where the page begins, and up to when the log was known on the first one.
     let (first, known) = match body["page_token"].as_str() {
         None | Some("" | token::ENDLESS) => (0, now),
@@ -91,9 +134,10 @@ pub(crate) fn query(world: &World, body: &Value) -> Result<Value, Refusal> {
             None => return refuse(StatusCode::BAD_REQUEST, "page_token is not of this query"),
         },
     };
-    let mut found = plan
-        .carry_out(world, in_range(start, end, known))?
-        .skip(first);
+    let lines = in_range(start, end, known);
+    options.refuse(start, end, lines.clone().count())?;
+    let visible = |line: &i64| second_of(*line) + options.delay_of(world, *line) <= known;
+    let mut found = plan.carry_out(world, lines, &visible)?.skip(first);
     let page: Vec<i64> = found.by_ref().take(PAGE).collect();
     let mut pagination = json!({});
     if found.next().is_some() {
@@ -102,12 +146,50 @@ pub(crate) fn query(world: &World, body: &Value) -> Result<Value, Refusal> {
     }
     let row = |number: i64| -> Map<String, Value> {
         let columns = plan.columns.iter();
-        columns
+        let mut row: Map<_, _> = columns
             .map(|name| (name.clone(), column(world, number, name)))
-            .collect()
+            .collect();
+        if let Some(time) = row.get_mut(TIME) {
+            oddities.log_time(number, time);
+        }
+        row
     };
     let logs: Vec<_> = page.into_iter().map(row).collect();
     Ok(json!({"logs": logs, "pagination": pagination}))
+}
+
+impl LogOptions {
+    /// Refuses a range that is too large to be answered.
+    fn refuse(&self, start: Timestamp, end: Timestamp, lines: usize) -> Result<(), Refusal> {
+        let length = Duration::try_from(end.duration_since(start)).unwrap_or_default();
+        if self.longest.is_some_and(|longest| length > longest) {
+            let why = format!("the query of {} seconds took too long", length.as_secs());
+            return refuse(StatusCode::REQUEST_TIMEOUT, why);
+        }
+        if self.most.is_some_and(|most| lines > most) {
+            let why = format!("the query of {lines} lines needs too much memory");
+            return refuse(StatusCode::PAYLOAD_TOO_LARGE, why);
+        }
+        Ok(())
+    }
+
+    /// How many seconds after its moment a line can be found.
+    fn delay_of(&self, world: &World, number: i64) -> i64 {
+        if self.late <= 0.0 {
+            return 0;
+        }
+        let mut rng = world.rng(LATE, number.unsigned_abs());
+        // The first numbers of like seeds are alike.
+        rng.u64(..);
+        let is_late = rng.f64() < self.late;
+        let most = i64::try_from(self.delay.as_secs()).unwrap_or(i64::MAX / 2);
+        if is_late { rng.i64(0..=most) } else { 0 }
+    }
+}
+
+/// The moment of a line, in seconds.
+fn second_of(number: i64) -> i64 {
+    FIRST + number * PACE
 }
 
 /// The lines of a range, as far as the log is known.
@@ -129,7 +211,7 @@ fn column(world: &World, number: i64, name: &str) -> Value {
         "uuid" => json!(format!("00000000-0000-4000-8000-{number:012x}")),
         "organization_id" => json!(agent().map(|agent| agents::organization_id(world, &agent))),
         TIME => {
-            let at = Timestamp::from_second(FIRST + number * PACE);
+            let at = Timestamp::from_second(second_of(number));
             dates::written(at.unwrap_or_default())
         }
         "host.name" => json!(agent().map(|agent| agent.hostname())),
@@ -139,6 +221,7 @@ fn column(world: &World, number: i64, name: &str) -> Value {
             let actions = ["logon", "logoff", "file_create", "process_start"];
             json!(actions[number as usize % actions.len()])
         }
+        SEQUENCE => json!(u64::MAX - number.unsigned_abs()),
         _ => json!(format!("made-up log line {number}")),
     }
 }
@@ -187,6 +270,7 @@ impl Plan {
         &'l self,
         world: &'l World,
         range: std::ops::Range<i64>,
+        visible: &'l dyn Fn(&i64) -> bool,
     ) -> Result<Lines<'l>, Refusal> {
         // What the log is sorted by before any of it is cut off. By time it need not be: it is
         // in that order, either way round, and no two lines have the same time.
@@ -200,8 +284,8 @@ impl Plan {
             });
         let by_time = sorts.next_back().filter(|(name, _)| name == TIME);
         let mut lines: Lines = match by_time {
-            Some((_, true)) => Box::new(range.rev()),
-            _ => Box::new(range),
+            Some((_, true)) => Box::new(range.rev().filter(visible)),
+            _ => Box::new(range.filter(visible)),
         };
         for (place, command) in self.commands.iter().enumerate() {
             lines = match command {

@@ -1,8 +1,12 @@
 //! Everything that a request may touch, and that a test may look at.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
+use jiff::Timestamp;
+
+use crate::dates;
 use crate::document::Document;
 use crate::faults::Faults;
 use crate::keys::{HOME, Keys};
@@ -23,6 +27,8 @@ pub(crate) struct State {
     pub(crate) record: Record,
     /// The data, by account.
     worlds: Mutex<BTreeMap<i64, World>>,
+    /// Where the log ends, if not now.
+    log_time: Mutex<Option<Timestamp>>,
 }
 
 impl State {
@@ -34,6 +40,7 @@ impl State {
             faults: Faults::new(options.faults.clone(), options.seed),
             record: Record::default(),
             worlds: Mutex::default(),
+            log_time: Mutex::default(),
             options,
         }
     }
@@ -45,8 +52,25 @@ impl State {
         worlds.clear();
         self.record.clear();
         self.quota.reset();
+        *self.log_time() = None;
         self.faults
             .reset(self.options.faults.clone(), self.options.seed);
+    }
+
+    pub(crate) fn set_log_time(&self, now: SystemTime) {
+        *self.log_time() = Timestamp::try_from(now).ok();
+    }
+
+    /// The time that it is for the log; never before that of the made-up world, unless it was
+    /// set.
+    pub(crate) fn log_now(&self) -> Timestamp {
+        let world = Timestamp::from_second(dates::NOW).unwrap_or_default();
+        let set = *self.log_time();
+        set.unwrap_or_else(|| Timestamp::now().max(world))
+    }
+
+    fn log_time(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        self.log_time.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn oddities(&self) -> Oddities {

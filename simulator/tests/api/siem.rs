@@ -1,9 +1,10 @@
 //! SIEM queries: the range, the order and the pages.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
 
 use crate::support::{Api, post};
-use huntress_simulator::Simulator;
+use huntress_simulator::{Fault, FaultKind, Simulator};
 use serde_json::{Value, json};
 
 async fn start() -> Simulator {
@@ -263,7 +264,7 @@ async fn a_query_tells_the_columns_that_it_names() {
     for (commands, expected) in [
         ("KEEP host.*, message", &["host.name", "message"][..]),
         (
-            "KEEP * | DROP @timestamp, user.name, event.action",
+            "KEEP * | DROP @timestamp, user.name, event.*",
             &["host.name", "message", "organization_id", "uuid"],
         ),
     ] {
@@ -274,7 +275,8 @@ async fn a_query_tells_the_columns_that_it_names() {
         assert!(columns.into_iter().eq(expected), "{commands}: {}", rows[0]);
     }
     let all = query(&api, "FROM logs | KEEP *").await.unwrap();
-    assert_eq!(all[0].as_object().unwrap().len(), 7);
+    assert_eq!(all[0].as_object().unwrap().len(), 8);
+    assert_eq!(all[1]["event.sequence"], u64::MAX - 1);
 }
 
 #[tokio::test]
@@ -307,4 +309,106 @@ async fn the_hosts_of_the_log_are_those_of_the_agents() {
 async fn an_account_without_siem_has_no_queries() {
     let api = Api::of(Simulator::builder().siem(false)).await;
     assert_eq!(query(&api, "FROM logs").await, Err(404));
+}
+
+/// 2026-03-02T00:00:00Z.
+fn second_of_march() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_772_409_600)
+}
+
+#[tokio::test]
+async fn late_lines_are_found_later_and_all_of_them_in_the_end() {
+    let builder = Simulator::builder().no_quota();
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let simulator = builder.siem_late(0.25, minutes(60)).start().await.unwrap();
+    let (from, to) = ("2026-03-01T00:00:00Z", "2026-03-01T23:59:59Z");
+    let mut known = BTreeSet::new();
+    let mut found = Vec::new();
+    for after in [0, 10, 60, 90] {
+        simulator.set_log_time(second_of_march() + minutes(after));
+        let (_, rows) = pages(&simulator, "FROM logs | KEEP uuid", from, to).await;
+        let rows: BTreeSet<_> = rows.iter().map(|row| row["uuid"].to_string()).collect();
+        assert!(known.is_subset(&rows), "a line is not lost again");
+        found.push(rows.len());
+        known = rows;
+    }
+    let late = 960 - found[0];
+    assert!((2..=10).contains(&late), "{found:?}");
+    assert!(
+        found.is_sorted() && found[2] == 960 && found[3] == 960,
+        "{found:?}"
+    );
+    // A page does not move because a line has become visible.
+    simulator.set_log_time(second_of_march());
+    let mut body = json!({"esql": "FROM logs | KEEP uuid", "range_start": from, "range_end": to});
+    let (_, mut first) = page(&simulator, &body).await;
+    simulator.set_log_time(second_of_march() + minutes(90));
+    let mut rows = 0;
+    loop {
+        rows += first["logs"].as_array().unwrap().len();
+        match first["pagination"].get("next_page_token") {
+            Some(token) => body["page_token"] = token.clone(),
+            None => break,
+        }
+        first = page(&simulator, &body).await.1;
+    }
+    assert_eq!(rows, found[0]);
+    simulator.reset();
+    assert_eq!(pages(&simulator, "FROM logs", from, to).await.1.len(), 960);
+}
+
+#[tokio::test]
+async fn a_range_is_refused_that_is_too_long_or_has_too_much_in_it() {
+    let builder = Simulator::builder().no_quota().siem_most(40);
+    let builder = builder.siem_longest(Duration::from_secs(3_000 + 600));
+    let simulator = builder.start().await.unwrap();
+    for (to, expected) in [
+        ("2026-03-01T00:58:29Z", 200),
+        // With its line of 00:00:00 these are 41.
+        ("2026-03-01T01:00:00Z", 413),
+        ("2026-03-01T01:00:01Z", 408),
+    ] {
+        let body = json!({"esql": "FROM logs | LIMIT 1", "range_start": "2026-03-01T00:00:00Z",
+            "range_end": to});
+        assert_eq!(page(&simulator, &body).await.0, expected, "{to}");
+    }
+    let wrong = Simulator::builder().siem_late(1.5, Duration::ZERO);
+    assert!(wrong.start().await.is_err());
+}
+
+#[tokio::test]
+async fn a_row_has_half_a_character_on_demand() {
+    let simulator = start().await;
+    for _ in 0..2 {
+        simulator.inject(Fault::new(FaultKind::LoneSurrogate));
+    }
+    let body = json!({"esql": "FROM logs | KEEP uuid, message | LIMIT 3",
+        "range_start": "2026-01-01T00:00:00Z", "range_end": "2026-01-02T00:00:00Z"});
+    let answer = post(&simulator, "/v1/siem/query", &body.to_string()).await;
+    assert_eq!(answer.status(), 200);
+    for line in ["line 0\\ud83d\"", "line 1\\ud83d\"", "line 2\""] {
+        assert!(answer.body.contains(line), "{line}: {}", answer.body);
+    }
+    // It waits for a page with messages.
+    simulator.inject(Fault::new(FaultKind::LoneSurrogate));
+    let (status, _) = page(
+        &simulator,
+        &json!({"esql": "FROM logs | KEEP uuid",
+        "range_start": "2026-01-01T00:00:00Z", "range_end": "2026-01-02T00:00:00Z"}),
+    )
+    .await;
+    assert_eq!((status, simulator.faults().len()), (200, 1));
+}
+
+#[tokio::test]
+async fn odd_times_have_more_digits_than_microseconds() {
+    let builder = Simulator::builder().no_quota().odd_shapes(0.5);
+    let simulator = builder.start().await.unwrap();
+    let (from, to) = ("2026-03-01T00:00:00Z", "2026-03-01T01:00:00Z");
+    let (_, rows) = pages(&simulator, "FROM logs | KEEP @timestamp", from, to).await;
+    let odd = times(&rows)
+        .iter()
+        .filter(|at| at.ends_with(".000000000Z"))
+        .count();
+    assert!((5..35).contains(&odd), "{odd} of {}", rows.len());
 }
