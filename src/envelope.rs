@@ -123,6 +123,19 @@ pub(crate) struct Fault {
     problem: String,
 }
 
+impl Fault {
+    /// The record that it is in, which stands at a place of a page.
+    fn in_record(self, json: &str, place: &str, index: usize) -> OddRecord {
+        OddRecord {
+            index,
+            id: id_of(json),
+            path: odd::joined(place, &self.path),
+            json: json.to_owned(),
+            problem: self.problem,
+        }
+    }
+}
+
 /// An error of serde, with its path instead of its column, which would be that of a part of
 /// the body.
 fn placed(error: serde_path_to_error::Error<serde_json::Error>) -> Fault {
@@ -231,16 +244,23 @@ pub(crate) fn page<T: DeserializeOwned>(
                     });
                 }
             }
-            Err(Fault { path, problem }) => open.page.odd.push(OddRecord {
-                index,
-                id: id_of(json),
-                path: odd::joined(&place, &path),
-                json: json.to_owned(),
-                problem,
-            }),
+            Err(fault) => open.page.odd.push(fault.in_record(json, &place, index)),
         }
     }
     Ok(open)
+}
+
+/// One item of a page that was taken apart already, in a type of the caller's.
+pub(crate) fn record<T: DeserializeOwned>(
+    json: &str,
+    key: &str,
+    index: usize,
+) -> Result<T, OddRecord> {
+    let place = || format!("{key}[{index}]");
+    match as_it_is(json, true) {
+        Ok((item, _)) => Ok(item),
+        Err(fault) => Err(fault.in_record(json, &place(), index)),
+    }
 }
 
 impl<T> OpenPage<T> {

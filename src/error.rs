@@ -11,7 +11,7 @@ use crate::envelope;
 use crate::mask::Mask;
 use crate::odd::OddRecord;
 use crate::operation::Operation;
-use crate::retry::Failure;
+use crate::retry::{Access, Failure};
 use crate::server_message;
 use crate::visible::visible;
 
@@ -462,6 +462,11 @@ impl Error {
         }
     }
 
+    fn is_query(&self) -> bool {
+        let operation = self.0.operation.as_ref();
+        operation.is_some_and(|operation| operation.access() == Access::Query)
+    }
+
     fn advice_where_nothing_happened(&self, write: bool) -> &'static str {
         match &self.0.kind {
             Kind::Configuration(_) | Kind::Refused(_) | Kind::Record { .. } => "",
@@ -477,6 +482,13 @@ impl Error {
                 "; check the base URL, and whether a proxy asks for a login"
             }
             Kind::Decode { .. } => "; please report it with the shape of the body",
+            Kind::Status {
+                status: StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE,
+                ..
+            } if self.is_query() => {
+                "; it was too much for the server: ask for a shorter range, or for less of it with \
+                 WHERE and KEEP"
+            }
             Kind::Status { status, .. } => match (status.as_u16(), write) {
                 (300..=399, _) => "; redirects are not followed: check the base URL",
                 (401, _) => "; check the API key and secret, and whether the key was revoked",

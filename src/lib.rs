@@ -30,6 +30,7 @@ mod retry;
 mod retry_after;
 mod sends;
 mod server_message;
+pub mod siem;
 mod timestamp;
 mod tls;
 mod url;
