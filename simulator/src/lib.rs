@@ -45,6 +45,7 @@ pub use keys::Credentials;
 use keys::Key;
 use options::Options;
 pub use options::RetryAfter;
+pub use order::Ties;
 pub use quota::Arrivals;
 use quota::Limit;
 pub use record::{Answered, Write};
@@ -361,6 +362,13 @@ impl SimulatorBuilder {
     /// has, absent keys. 0 by default.
     pub fn odd_shapes(mut self, rate: f64) -> Self {
         self.options.odd_shapes = rate;
+        self
+    }
+
+    /// What page tokens do with rows of one second, in lists in the order of `created_at` or
+    /// `updated_at`; by default each row is on one page.
+    pub fn ties(mut self, ties: Ties) -> Self {
+        self.options.ties = ties;
         self
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::faults::Fault;
+use crate::order::Ties;
 use crate::quota::Limit;
 use crate::siem::LogOptions;
 use crate::world::{IDS, Sizes};
@@ -17,6 +18,7 @@ pub(crate) struct Options {
     pub(crate) quota_body: Option<String>,
     pub(crate) siem: LogOptions,
     pub(crate) odd_shapes: f64,
+    pub(crate) ties: Ties,
     pub(crate) reaction: Duration,
     pub(crate) strict_parameters: bool,
     pub(crate) faults: Vec<Fault>,
@@ -34,6 +36,7 @@ impl Default for Options {
             quota_body: None,
             siem: LogOptions::default(),
             odd_shapes: 0.0,
+            ties: Ties::Exact,
             reaction: Duration::from_secs(2),
             strict_parameters: false,
             faults: Vec::new(),

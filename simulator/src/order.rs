@@ -49,6 +49,40 @@ impl Key {
     }
 }
 
+/// What a page token does with rows of one second, where a list is in the order of a time.
+///
+/// The tokens of the API seem to hold a time in whole seconds, so that a page may begin in
+/// the middle of a second only by luck. A program that follows the changes of a list must
+/// lose nothing with any of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ties {
+    /// The next page begins with the next row, whatever its time.
+    #[default]
+    Exact,
+    /// The next page begins with the next second: what is left of this one is on no page.
+    Skip,
+    /// The next page begins with this second again, and so some rows are on two pages.
+    Repeat,
+}
+
+impl Ties {
+    /// Where the page after a row begins, in the order of a field: behind this place.
+    pub(crate) fn place(self, after: (Key, i64), field: &str, descending: bool) -> (Key, i64) {
+        let (Key::Number(moment), true) = (&after.0, ["created_at", "updated_at"].contains(&field))
+        else {
+            return after;
+        };
+        let second = moment.div_euclid(1_000) * 1_000;
+        let (first, last) = ((second, i64::MIN), (second + 999, i64::MAX));
+        let (moment, id) = match (self, descending) {
+            (Self::Exact, _) => return after,
+            (Self::Skip, true) | (Self::Repeat, false) => first,
+            (Self::Skip, false) | (Self::Repeat, true) => last,
+        };
+        (Key::Number(moment), id)
+    }
+}
+
 /// How to go through a list.
 pub(crate) struct Scan<'a> {
     pub(crate) sort_field: &'a str,

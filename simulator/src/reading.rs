@@ -8,7 +8,7 @@ use crate::filters::{Filters, Query, last, wanted};
 use crate::lists::{self, Filter, Row};
 use crate::made::agents::AgentFacts;
 use crate::oddities::Oddities;
-use crate::order::{Key, Scan};
+use crate::order::{Key, Scan, Ties};
 use crate::refusal::{Refusal, refuse};
 use crate::resources;
 use crate::token;
@@ -22,12 +22,13 @@ pub(crate) fn read(
     found: &Match,
     query: &Query,
     odd: Oddities,
+    ties: Ties,
 ) -> Result<String, Refusal> {
     let Match { operation, ids, .. } = found;
     let not_found = || Refusal::new(StatusCode::NOT_FOUND, "Not found");
     match &operation.answer {
         Answer::Page { key, .. } => {
-            let page = Page::find(world, operation, ids, query)?;
+            let page = Page::find(world, operation, ids, query, ties)?;
             Ok(page.ok_or_else(not_found)?.write(key, odd))
         }
         Answer::List { key, .. } => {
@@ -81,6 +82,7 @@ impl Page {
         operation: &Operation,
         parents: &[i64],
         query: &Query,
+        ties: Ties,
     ) -> Result<Option<Self>, Refusal> {
         let limit =
             last(query, "limit").map_or(DEFAULT_LIMIT, |limit| limit.parse().expect("checked"));
@@ -115,7 +117,8 @@ impl Page {
             rows.truncate(limit);
             // The token names the last row, so that rows may come and go between two pages.
             let last = rows.pop().expect("a limit of at least 1").into_value();
-            let place = (Key::of(&last, sort_field), &last["id"]);
+            let id = last["id"].as_i64().unwrap_or_default();
+            let place = ties.place((Key::of(&last, sort_field), id), sort_field, descending);
             next_token = Some(token::seal(&order, &place));
             rows.push(Row::Value(last));
         }

@@ -224,7 +224,7 @@ fn read(
     query: &Query,
 ) -> Result<Success, Refusal> {
     let operation = found.operation;
-    let mut body = reading::read(world, found, query, state.oddities())?;
+    let mut body = reading::read(world, found, query, state.oddities(), state.options.ties)?;
     if operation.id == "get_actor" && !key.is_reseller() {
         let mut actor: Value = serde_json::from_str(&body).expect("our own JSON");
         actor["reseller"] = Value::Null;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::support::{Api, id, ids};
-use serde_json::Value;
+use huntress_simulator::{Simulator, Ties};
+use serde_json::{Value, json};
 
 /// All rows of a list, in pages of so many.
 async fn paged(api: &Api, query: &str, size: usize) -> Vec<Value> {
@@ -65,6 +66,38 @@ async fn every_order_is_kept_over_all_pages_and_has_every_row_once() {
                 assert!(rows.is_sorted_by_key(|row| sort_key(row, field)), "{query}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn the_rows_of_one_second_are_skipped_or_repeated_where_a_page_ends_in_it() {
+    for (ties, descending, ascending) in [
+        (
+            Ties::Exact,
+            &[6, 5, 4, 3, 2, 1][..],
+            &[1, 2, 3, 4, 5, 6][..],
+        ),
+        (Ties::Skip, &[6, 5, 4, 2, 1], &[1, 2, 3, 5, 6]),
+        (
+            Ties::Repeat,
+            &[6, 5, 4, 4, 3, 2, 2, 1],
+            &[1, 2, 3, 3, 4, 5, 5, 6],
+        ),
+    ] {
+        let api = Api::of(Simulator::builder().signals(0).ties(ties)).await;
+        // The pages of three end between 4 and 3, which are of one second.
+        for (id, moment) in ["1.1", "2.9", "3", "3.9", "4", "5"].into_iter().enumerate() {
+            let moment = format!("2026-05-01T12:00:0{moment}Z");
+            let row = json!({"id": id + 1, "updated_at": moment});
+            api.simulator.put("signals", row).unwrap();
+        }
+        for (direction, expected) in [("desc", descending), ("asc", ascending)] {
+            let query = format!("/v1/signals?sort_field=updated_at&sort_direction={direction}");
+            let rows = paged(&api, &query, 3).await;
+            assert_eq!(ids(&rows), expected, "{ties:?} {direction}");
+        }
+        let by_id = paged(&api, "/v1/signals?sort_field=id", 3).await;
+        assert_eq!(ids(&by_id), [6, 5, 4, 3, 2, 1], "{ties:?}");
     }
 }
 
