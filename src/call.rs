@@ -6,8 +6,9 @@
 //! What became of each attempt is remembered, since the error of the last one must say
 //! whether an earlier one may have arrived.
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, DATE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::field::Empty;
@@ -456,6 +457,12 @@ impl Received {
 
     pub(crate) fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// The server's clock, where the answer has it.
+    pub(crate) fn date(&self) -> Option<Timestamp> {
+        let date = self.headers.get(DATE)?.to_str().ok()?;
+        Timestamp::try_from(httpdate::parse_http_date(date).ok()?).ok()
     }
 }
 

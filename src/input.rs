@@ -74,6 +74,11 @@ impl Problems {
         self.0.push((name, problem));
     }
 
+    /// Whether something is wrong with the present value of `name`.
+    pub(crate) fn concern(&self, name: &str) -> bool {
+        self.0.iter().any(|(other, _)| *other == name)
+    }
+
     /// Adds the problems of a body, or of a part of one.
     pub(crate) fn extend(&mut self, others: &Self) {
         self.0.extend_from_slice(&others.0);

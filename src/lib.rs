@@ -8,6 +8,7 @@ mod account;
 mod api_contract;
 mod base_url;
 mod call;
+mod changes;
 mod credentials;
 mod envelope;
 mod error;
@@ -41,6 +42,7 @@ mod generated;
 
 pub use account::AccountClient;
 pub use api_contract::ApiContract;
+pub use changes::{Changed, Changes, Cursor, CursorError};
 pub use client::{Client, ClientBuilder};
 pub use credentials::{Credentials, CredentialsError};
 pub use error::{Error, Outcome};

@@ -56,6 +56,9 @@ use crate::error::{Error, Kind};
 use crate::odd::OddRecord;
 use crate::response::Page;
 
+/// What is wrong with a page whose next page was asked for before.
+pub(crate) const CIRCLE: &str = "its next page token came before: the list would never end";
+
 /// A call that answers a page; implemented by the generated builders of every list.
 pub(crate) trait List: Prepare + Clone + Send + Sync + 'static {
     /// The key of the items.
@@ -68,7 +71,7 @@ pub(crate) trait List: Prepare + Clone + Send + Sync + 'static {
     fn set_page_token(&mut self, token: Option<String>);
 }
 
-type Fetch = Pin<Box<dyn Future<Output = Result<Received, Error>> + Send>>;
+pub(crate) type Fetch = Pin<Box<dyn Future<Output = Result<Received, Error>> + Send>>;
 /// `None` where the runtime ended before the fetch did.
 type Fetching = Pin<Box<dyn Future<Output = Option<Result<Received, Error>>> + Send>>;
 
@@ -184,10 +187,7 @@ impl<T: DeserializeOwned> Pager<T> {
         (self.state, cut_off) = match next {
             Next::End => (State::End, None),
             Next::Token(token) if self.seen.insert(&token) => (State::Page(Some(token)), None),
-            Next::Token(_) => {
-                let circle = "its next page token came before: the list would never end";
-                (State::CutOff, Some(circle.to_owned()))
-            }
+            Next::Token(_) => (State::CutOff, Some(CIRCLE.to_owned())),
             Next::Untold(by) => (State::CutOff, Some(goes_on(&by))),
         };
         if let (true, State::Page(token)) = (self.read_ahead, &self.state) {
@@ -235,7 +235,8 @@ fn in_background(fetch: Fetch) -> Fetching {
     })
 }
 
-async fn next<T>(
+/// The next of a stream.
+pub(crate) async fn next<T>(
     stream: &mut (impl Stream<Item = Result<T, Error>> + Unpin),
 ) -> Result<Option<T>, Error> {
     poll_fn(|context| Pin::new(&mut *stream).poll_next(context))

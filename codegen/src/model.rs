@@ -49,6 +49,8 @@ pub struct Operation {
     pub body: Option<String>,
     pub envelope: Envelope,
     pub page_token: PageToken,
+    /// Whether what has changed in the list can be found: see [`shows_changes`].
+    pub changed_since: bool,
 }
 
 /// Where a list takes the token of the page that is wanted.
@@ -245,6 +247,9 @@ impl Operation {
         if body.is_object() && referenced(body).is_none() {
             return Err("its request body is not a named component".to_owned());
         }
+        let parameters: Vec<_> = parameters
+            .map(|parameter| Parameter::read(document, parameter))
+            .collect();
         Ok(Self {
             id: text(operation, "operationId"),
             method: method.to_uppercase(),
@@ -255,14 +260,48 @@ impl Operation {
             deprecated: operation["deprecated"] == true,
             account_scope: operation[extensions::ACCOUNT_SCOPE] == true,
             reads: method == "get" || operation[extensions::READS] == true,
-            parameters: parameters
-                .map(|parameter| Parameter::read(document, parameter))
-                .collect(),
+            changed_since: shows_changes(document, operation),
+            parameters,
             body: referenced(body).map(str::to_owned),
             envelope: Envelope::read(document, operation)?,
             page_token: PageToken::read(document, operation),
         })
     }
+}
+
+/// Whether what has changed in a list can be found: its records show `updated_at`, it sorts
+/// by that and by `id`, newest first, and its pages take a size and a token. A deprecated list
+/// is left as it is.
+fn shows_changes(document: &Value, operation: &Value) -> bool {
+    let schemas = &document["components"]["schemas"];
+    let Some((_, page)) = success(document, operation) else {
+        return false;
+    };
+    let envelope = &page[extensions::ENVELOPE];
+    let Some(key) = envelope["items"].as_str() else {
+        return false;
+    };
+    let record = referenced(&page["properties"][key]["items"]).map(|name| &schemas[name]);
+    let shows = |field| record.is_some_and(|record| record["properties"].get(field).is_some());
+    let takes = |name: &str, values: &[&str]| {
+        let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+        let Some(parameter) = parameters.find(|parameter| parameter["name"] == name) else {
+            return false;
+        };
+        let schema = &parameter["schema"];
+        let all = || texts(&schemas[referenced(schema)?]["enum"]);
+        let known = accepted(schema).or_else(all).unwrap_or_default();
+        values
+            .iter()
+            .all(|value| known.iter().any(|known| known == value))
+    };
+    envelope["kind"] == "page"
+        && operation["deprecated"] != true
+        && shows("updated_at")
+        && takes("sort_field", &["updated_at", "id"])
+        && takes("sort_direction", &["desc"])
+        && takes("limit", &[])
+        && takes("page_token", &[])
 }
 
 impl PageToken {

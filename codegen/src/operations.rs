@@ -236,8 +236,12 @@ impl<'a> Operation<'a> {
                 quote!(self.body.page_token = token;),
             ),
         };
+        let changes = facts
+            .changed_since
+            .then(|| quote!(crate::changes::changed_since!(#name, #place, #item);));
         quote! {
             crate::sends::sends_page!(#name, #place, #item, #key, #note);
+            #changes
 
             impl List for #name {
                 const KEY: &'static str = #key;
@@ -603,6 +607,7 @@ mod tests {
             body: None,
             envelope: Envelope::Nothing,
             page_token: PageToken::Nowhere,
+            changed_since: false,
         }
     }
 

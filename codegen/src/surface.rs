@@ -26,7 +26,7 @@ pub struct Operation {
     /// The component that is sent.
     pub body: Option<String>,
     pub returns: String,
-    /// `also for an account`, `reads`, `deprecated`.
+    /// `also for an account`, `changed_since`, `reads`, `deprecated`.
     pub marks: Vec<&'static str>,
 }
 
@@ -135,6 +135,7 @@ impl Operation {
         let facts = operation.facts;
         let marks = [
             ("also for an account", facts.account_scope),
+            ("changed_since", facts.changed_since),
             ("reads", facts.reads && facts.method != "GET"),
             ("deprecated", facts.deprecated),
         ];

@@ -40,6 +40,69 @@ fn every_page_can_be_streamed() {
     assert_eq!(streams, 20);
 }
 
+/// What has changed can be found where the records say when, and the list is sorted by that.
+#[test]
+fn the_lists_that_show_changes_are_those_whose_records_are_dated_and_sorted_by_date() {
+    let text = std::fs::read_to_string(DOCUMENT).unwrap();
+    let shown = |text: &str| {
+        let (_, model) = codegen::parse(text).unwrap();
+        let shown = model.operations.into_values();
+        let shown = shown.filter(|operation| operation.changed_since);
+        shown.map(|operation| operation.id).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        shown(&text),
+        [
+            "list_agents",
+            "list_escalations",
+            "list_identities",
+            "list_incident_reports",
+            "list_invoices",
+            "list_memberships",
+            "list_organizations",
+            "list_platform_actions",
+            "list_signals",
+            "list_summary_reports",
+        ]
+    );
+    // Each part of the rule takes its list away, or gives it.
+    let changed = |pointer: &str, value: serde_json::Value| {
+        let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        document.pointer_mut(parent).expect(parent)[key] = value;
+        shown(&document.to_string())
+    };
+    let gone = |ids: Vec<String>, id: &str| ids.len() == 9 && !ids.iter().any(|one| one == id);
+    let schemas = "/components/schemas";
+    let without = changed(
+        &format!("{schemas}/Signal/properties"),
+        serde_json::json!({}),
+    );
+    assert!(gone(without, "list_signals"));
+    let signals = "/paths/~1v1~1signals/get";
+    let deprecated = changed(&format!("{signals}/deprecated"), true.into());
+    assert!(gone(deprecated, "list_signals"));
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let parameters = document.pointer(&format!("{signals}/parameters")).unwrap();
+    for (place, parameter) in parameters.as_array().unwrap().iter().enumerate() {
+        let name = parameter["name"].as_str().unwrap();
+        let renamed = changed(
+            &format!("{signals}/parameters/{place}/name"),
+            "other".into(),
+        );
+        let needed = ["limit", "page_token", "sort_direction", "sort_field"].contains(&name);
+        assert_eq!(gone(renamed, "list_signals"), needed, "{name}");
+        if name == "sort_field" {
+            let values = format!("{signals}/parameters/{place}/schema/x-huntress-values");
+            let by_time_alone = changed(&values, serde_json::json!(["updated_at"]));
+            assert!(gone(by_time_alone, "list_signals"));
+        }
+    }
+    let dated = serde_json::json!({"type": "string", "format": "date-time", "nullable": true});
+    let remediation = format!("{schemas}/Remediation/properties/updated_at");
+    assert!(changed(&remediation, dated).contains(&"list_remediations".to_owned()));
+}
+
 #[test]
 fn a_broken_document_says_which_operation() {
     let text = std::fs::read_to_string(DOCUMENT).unwrap();

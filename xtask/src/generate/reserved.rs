@@ -12,8 +12,9 @@ use super::{Problem, rust_names, walk};
 use crate::extensions::NAME;
 
 /// The methods of every call.
-const OPTIONS: [&str; 19] = [
+const OPTIONS: [&str; 20] = [
     "account_id",
+    "changed_since",
     "clone",
     "deadline",
     "header",

@@ -209,7 +209,7 @@ impl Found<'_> {
     fn marks(&mut self, whole: Subject, base: &Operation, new: &Operation) {
         let line = |mark: &str| format!("{} [{mark}]", base.id);
         for mark in base.marks.iter().filter(|mark| !new.marks.contains(mark)) {
-            let level = if *mark == "also for an account" {
+            let level = if ["also for an account", "changed_since"].contains(mark) {
                 Level::Breaking
             } else {
                 Level::Info
