@@ -123,26 +123,34 @@ pub(crate) use changed_since;
 /// changes during a walk and wherever a program is killed. It gets a record again where it
 /// was killed before it kept the cursor. So store by `id`, and let what is newer win.
 ///
-/// It holds for a server whose list is in the order of `updated_at` and whose tokens go on
-/// after the last record, or after or with the second in which that was changed (nobody says
-/// which it is), and where a change is visible within the [`overlap`](Self::overlap) after
-/// its `updated_at`. The local clock plays no part in it.
+/// It holds where the list is in the order of `updated_at`, where a change is visible within
+/// the [`overlap`](Self::overlap) after its `updated_at`, and where a token stands for a
+/// moment: the next page begins after the last record, or after or with the second in which
+/// that was changed. (Nobody says which it is. A token that stood for the number of records
+/// to leave out would lose one where more are deleted during a walk than two pages share.)
+/// The local clock plays no part in it; a boundary is no later than the `Date` of the answer,
+/// so that a record with a date in the future hides nothing.
 ///
 /// What it cannot show: deleted records, records that no filter lets through any more, and
 /// changes that do not move `updated_at`. A full [`stream`](crate::calls::ListAgents::stream)
 /// shows what is still there.
 ///
 /// A record whose `updated_at` is missing or cannot be read is given out by each walk that
-/// meets it.
+/// meets it. Where the server puts it last, only a walk from the beginning does.
+///
+/// What the cursor knows is told by the whole record, not by its `id` and `updated_at` alone:
+/// these are the same after a second change within one second. So a record of the overlap
+/// comes again if it is no longer the same, although its `updated_at` is.
 ///
 /// # What it costs
 ///
 /// One request where the changes fit on a page (500 records). Otherwise two for each page
 /// but the last, since each is asked for again to be left at the end of a second. From the
-/// beginning, or where one second fills a page, the whole list is read by id instead, one
-/// request a page: 21 requests for 10,000 records, and the order is that of the ids there.
+/// beginning, or where one second (or records without a date) fill a page, the whole list is
+/// read by id instead, one request a page: 21 requests for 10,000 records. The order is that
+/// of the ids there.
 ///
-/// Memory: a page, and about 25 bytes for each record that was met.
+/// Memory: a page, and about 50 bytes for each record that was met.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Changes<T> {
     walk: Walk,
@@ -189,8 +197,8 @@ impl<T> Changes<T> {
 
     /// Gives the oldest change first, as a log wants it. Everything is collected before the
     /// first record is given out, so all changed records are in memory at once: allow two to
-    /// three kilobytes for each. In return [`cursor`](Self::cursor) goes on with each record.
-    /// Records without a date come first.
+    /// three kilobytes for each. In return there is a [`cursor`](Self::cursor) after each
+    /// record, so that a long walk need not begin again. Records without a date come first.
     pub fn oldest_first(mut self) -> Self {
         self.order = Order::Collecting;
         self
@@ -199,8 +207,11 @@ impl<T> Changes<T> {
     /// Where the next walk begins. Keep it after everything that was given out is stored.
     ///
     /// `None` until the last record was given out, since what is missing is older than what
-    /// came; with [`oldest_first`](Self::oldest_first), until all pages have come. `None` for
-    /// ever where the list was cut off: the old cursor is still right then.
+    /// came. `None` for ever where the list was cut off: the old cursor is still right then.
+    ///
+    /// With [`oldest_first`](Self::oldest_first) it is there after each record, and stands
+    /// for all that were given out so far. It is made when it is asked for, from everything
+    /// that is still to come: ask now and then where there are thousands.
     pub fn cursor(&self) -> Option<Cursor> {
         if !self.walk.is_complete() {
             return None;

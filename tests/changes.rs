@@ -545,4 +545,5 @@ async fn nothing_is_lost_and_little_repeated() {
     }
     let share = 100.0 * twice as f64 / given as f64;
     println!("{schedules} schedules a kind: {given} given out, {twice} twice ({share:.1} %)");
+    assert!(share < 5.0, "{share} %");
 }
