@@ -39,7 +39,7 @@ pub(crate) enum Envelope {
 }
 
 /// A value, and what was taken out of it; or what is wrong with it.
-type Read<T> = Result<(T, Vec<Removed>), Fault>;
+pub(crate) type Read<T> = Result<(T, Vec<Removed>), Fault>;
 
 /// How a value is read that is not there as it should be: of what type it is decides.
 ///
@@ -86,7 +86,7 @@ impl<T: DeserializeOwned> Reading<T> {
     }
 
     /// One value, and what was taken out of it; or where below it is what is wrong.
-    fn read(self, json: &str) -> Read<T> {
+    pub(crate) fn read(self, json: &str) -> Read<T> {
         (self.read)(json, self.strict)
     }
 }
@@ -332,7 +332,7 @@ fn token_of(url: &str) -> Option<String> {
 }
 
 /// The `id` of a record, where it has a usable one.
-fn id_of(json: &str) -> Option<i64> {
+pub(crate) fn id_of(json: &str) -> Option<i64> {
     #[derive(serde::Deserialize)]
     struct Id {
         id: Value,

@@ -36,6 +36,8 @@ mod timestamp;
 mod tls;
 mod url;
 mod visible;
+#[cfg(feature = "webhooks")]
+pub mod webhooks;
 
 #[allow(clippy::all, deprecated)]
 mod generated;

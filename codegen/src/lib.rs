@@ -3,8 +3,8 @@
 //! 1. [`model`] — the facts of the document that the passes need
 //! 2. [`view`] — the document as progenitor should see it
 //! 3. [`bindings`] — progenitor
-//! 4. one pass over its output: [`enums`], [`structs`], [`bodies`], [`operations`]; bodies
-//!    and operations have the same kind of [`setter`]
+//! 4. one pass over its output: [`enums`], [`structs`], [`bodies`], [`operations`],
+//!    [`events`]; bodies and operations have the same kind of [`setter`]
 //! 5. [`links`] — what the docs name becomes a link
 //! 6. [`inline`], so that users compile what they call
 //!
@@ -16,6 +16,7 @@
 pub mod bindings;
 pub mod bodies;
 pub mod enums;
+pub mod events;
 pub mod extensions;
 pub mod inline;
 pub mod links;
@@ -28,11 +29,12 @@ pub mod syntax;
 pub mod unique;
 pub mod view;
 
+use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Item, ItemEnum};
 
 use enums::OpenEnum;
-use model::{Contract, Kind, Model};
+use model::{Contract, Event, Kind, Model};
 use operations::Operation;
 use structs::Struct;
 
@@ -40,6 +42,7 @@ use structs::Struct;
 pub struct Code<'a> {
     pub contract: &'a Contract,
     tags: &'a [String],
+    pub events: &'a [Event],
     pub operations: Vec<Operation<'a>>,
     pub structs: Vec<Struct<'a>>,
     pub enums: Vec<OpenEnum>,
@@ -61,6 +64,7 @@ pub fn code<'a>(document: &serde_json::Value, model: &'a Model) -> Result<Code<'
     let mut code = Code {
         contract: &model.contract,
         tags: &model.tags,
+        events: &model.events,
         operations: operations::read(&raw, model)?,
         structs: Vec::new(),
         enums: Vec::new(),
@@ -121,10 +125,29 @@ fn union(item: &ItemEnum, doc: &str) -> ItemEnum {
 }
 
 impl Code<'_> {
+    fn emit_events(&self, payloads: &[&Struct]) -> TokenStream {
+        let payloads = payloads.iter().map(|ty| ty.emit());
+        let event = events::emit(self.events);
+        quote! {
+            /// What webhooks tell of. Generated from the vendor's document.
+            #[cfg(feature = "webhooks")]
+            pub mod events {
+                use super::types::*;
+
+                #event
+
+                #(#payloads)*
+            }
+        }
+    }
+
     /// The whole module as formatted Rust.
     pub fn render(&self) -> Result<String, String> {
         let enums = self.enums.iter().map(OpenEnum::emit);
-        let structs = self.structs.iter().map(Struct::emit);
+        let (of_events, structs): (Vec<_>, Vec<_>) =
+            self.structs.iter().partition(|ty| ty.schema.of_events);
+        let structs = structs.into_iter().map(Struct::emit);
+        let events = (!self.events.is_empty()).then(|| self.emit_events(&of_events));
         let unions = &self.unions;
         let union_names: Vec<_> = unions.iter().map(|union| &union.ident).collect();
         let ids = self
@@ -185,6 +208,8 @@ impl Code<'_> {
 
                 crate::fit::fit_anything!(#(#union_names),*);
             }
+
+            #events
 
             /// One builder for each operation. Generated from the vendor's document.
             ///

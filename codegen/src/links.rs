@@ -31,6 +31,8 @@ struct Names {
     enums: BTreeSet<String>,
     /// The fields or variants of each type.
     types: BTreeMap<String, Members>,
+    /// The types that are not in `crate::types` but with the events.
+    of_events: BTreeSet<String>,
     /// The setters of each call.
     calls: BTreeMap<String, Members>,
     /// The types that each call sends and returns.
@@ -54,7 +56,7 @@ pub fn link(file: &mut File) {
     for item in &mut file.items {
         match item {
             Item::Mod(module) => {
-                let types = module.ident == "types";
+                let types = module.ident != "calls";
                 for item in module.content.iter_mut().flat_map(|(_, items)| items) {
                     if types {
                         names.link_type(item);
@@ -86,12 +88,11 @@ impl Names {
         for item in &file.items {
             match item {
                 Item::Mod(module) => {
-                    let types = module.ident == "types";
                     for item in module.content.iter().flat_map(|(_, items)| items) {
-                        if types {
-                            names.read_type(item);
-                        } else {
-                            names.read_call(item);
+                        match module.ident.to_string().as_str() {
+                            "types" => names.read_type(item, "crate::types"),
+                            "events" => names.read_event(item),
+                            _ => names.read_call(item),
                         }
                     }
                 }
@@ -105,14 +106,21 @@ impl Names {
         names
     }
 
-    fn read_type(&mut self, item: &Item) {
+    fn read_event(&mut self, item: &Item) {
+        if let Item::Struct(ItemStruct { ident, .. }) | Item::Enum(ItemEnum { ident, .. }) = item {
+            self.of_events.insert(ident.to_string());
+        }
+        self.read_type(item, "crate::webhooks");
+    }
+
+    fn read_type(&mut self, item: &Item, home: &str) {
         match item {
             Item::Struct(item) => {
                 let ty = item.ident.to_string();
                 let fields = item.fields.iter().filter_map(|field| {
                     let name = field.ident.as_ref()?.to_string();
                     let key = renamed(&field.attrs).unwrap_or_else(|| name.clone());
-                    Some((key, format!("field@crate::types::{ty}::{name}")))
+                    Some((key, format!("field@{home}::{ty}::{name}")))
                 });
                 self.types.insert(ty.clone(), fields.collect());
             }
@@ -133,13 +141,13 @@ impl Names {
                 Ok(Item::Enum(item)) => {
                     let values = item.variants.iter().filter_map(|variant| {
                         let value = text_of(&variant.discriminant.as_ref()?.1)?;
-                        let path = format!("crate::types::{}::{}", item.ident, variant.ident);
+                        let path = format!("{home}::{}::{}", item.ident, variant.ident);
                         Some((value, path))
                     });
                     self.types.insert(item.ident.to_string(), values.collect());
                     self.enums.insert(item.ident.to_string());
                 }
-                Ok(item @ Item::Struct(_)) => self.read_type(&item),
+                Ok(item @ Item::Struct(_)) => self.read_type(&item, home),
                 _ => {}
             },
             _ => {}
@@ -313,7 +321,9 @@ impl Names {
             Some((ty, field)) => self.types.get(ty)?.get(field).cloned(),
             None => {
                 let known = self.types.contains_key(word);
-                known.then(|| format!("crate::types::{word}"))
+                let of_events = self.of_events.contains(word);
+                let home = if of_events { "webhooks" } else { "types" };
+                known.then(|| format!("crate::{home}::{word}"))
             }
         }
     }

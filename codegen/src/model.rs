@@ -16,6 +16,8 @@ pub struct Model {
     pub operations: BTreeMap<String, Operation>,
     /// By component name; envelopes and their parts are left out.
     pub schemas: BTreeMap<String, Schema>,
+    /// What webhooks tell of, by type.
+    pub events: Vec<Event>,
     pub contract: Contract,
 }
 
@@ -27,6 +29,16 @@ pub struct Contract {
     /// The day on which it was taken over.
     pub taken_over: String,
     pub digest: String,
+}
+
+/// Something that a webhook tells of.
+#[derive(Debug)]
+pub struct Event {
+    /// `incident_report.created`
+    pub event_type: String,
+    pub description: String,
+    /// The component that is sent.
+    pub payload: String,
 }
 
 #[derive(Debug)]
@@ -110,8 +122,10 @@ pub struct Schema {
     pub kind: Kind,
     /// Reachable from a request body.
     pub sent: bool,
-    /// Reachable from a success response.
+    /// Reachable from a success response or an event.
     pub received: bool,
+    /// Reachable from events alone.
+    pub of_events: bool,
     /// What must be there, in the vendor's order.
     pub required: Vec<String>,
     /// Of these properties one must be sent.
@@ -148,6 +162,9 @@ pub struct Property {
     pub min_length: Option<i64>,
     pub max_length: Option<i64>,
 }
+
+/// Where a document of OpenAPI 3.0 has its webhooks, which 3.1 has a word for.
+pub const WEBHOOKS: &str = "x-webhooks";
 
 /// The methods that a path item can have.
 pub const METHODS: [&str; 8] = [
@@ -214,6 +231,11 @@ impl Model {
                 model.operations.insert(operation.id.clone(), operation);
             }
         }
+        let mut told = BTreeSet::new();
+        for (event_type, item) in entries(&document[WEBHOOKS]) {
+            reachable(item, document, &mut told);
+            model.events.push(Event::read(event_type, item)?);
+        }
         for (name, schema) in entries(&document["components"]["schemas"]) {
             if schema.get(extensions::ENVELOPE).is_none()
                 && schema.get(extensions::PART_OF_ENVELOPE).is_none()
@@ -225,7 +247,8 @@ impl Model {
                     exactly_one: texts(&schema[extensions::EXACTLY_ONE]).unwrap_or_default(),
                     at_most_one: texts(&schema[extensions::AT_MOST_ONE]).unwrap_or_default(),
                     sent: sent.contains(name.as_str()),
-                    received: received.contains(name.as_str()),
+                    received: received.contains(name.as_str()) || told.contains(name.as_str()),
+                    of_events: !received.contains(name.as_str()) && !sent.contains(name.as_str()),
                 };
                 model.schemas.insert(name.clone(), schema);
             }
@@ -237,6 +260,20 @@ impl Model {
             digest: text(contract, "digest"),
         };
         Ok(model)
+    }
+}
+
+impl Event {
+    fn read(event_type: &str, item: &Value) -> Result<Self, String> {
+        let post = &item["post"];
+        let payload = referenced(&post["requestBody"]["content"]["application/json"]["schema"]);
+        let payload = payload
+            .ok_or_else(|| format!("the event {event_type}: its payload is not a component"))?;
+        Ok(Self {
+            event_type: event_type.to_owned(),
+            description: text(post, "description"),
+            payload: payload.to_owned(),
+        })
     }
 }
 

@@ -317,6 +317,7 @@ mod tests {
             kind: Kind::Union,
             sent: !received,
             received,
+            of_events: false,
             required: Vec::new(),
             exactly_one: Vec::new(),
             at_most_one: Vec::new(),

@@ -7,6 +7,8 @@
 use std::fmt::Write;
 
 use super::Code;
+use super::events::{self, EVENT};
+use super::model::Event;
 use super::structs::Presence;
 use super::syntax::readable;
 
@@ -120,13 +122,25 @@ pub fn surface(code: &Code) -> Surface {
             kind: Kind::Union(variants.collect()),
         }
     });
+    let event = (!code.events.is_empty()).then(|| {
+        let variant = |event: &Event| format!("{}({})", events::variant(event), event.payload);
+        Type {
+            name: EVENT.to_owned(),
+            kind: Kind::Union(code.events.iter().map(variant).collect()),
+        }
+    });
     let ids = code.ids.iter().map(|(name, _)| Type {
         name: name.to_string(),
         kind: Kind::Id,
     });
     Surface {
         operations: code.operations.iter().map(Operation::of).collect(),
-        types: structs.chain(enums).chain(unions).chain(ids).collect(),
+        types: structs
+            .chain(enums)
+            .chain(unions)
+            .chain(event)
+            .chain(ids)
+            .collect(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use super::Code;
+use super::events::{EVENT, UNKNOWN, variant};
 use super::operations::Operation;
 use super::structs::{Presence, Struct};
 
@@ -72,6 +73,14 @@ fn types(code: &Code) -> Result<(), String> {
     }
     for (name, _) in &code.ids {
         types.add(name, &name.to_string())?;
+    }
+    if !code.events.is_empty() {
+        types.add(EVENT, "what webhooks tell of")?;
+    }
+    let mut events = Scope::new("events");
+    events.add(UNKNOWN, "what is not known")?;
+    for event in code.events {
+        events.add(variant(event), &event.event_type)?;
     }
     Ok(())
 }

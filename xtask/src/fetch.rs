@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::codegen::model::METHODS;
 use crate::fetched::{Captured, Days, Fetched};
+use crate::generate::Contracts;
 use crate::source::Source;
 use crate::spec_folder::{API, SpecFolder, WEBHOOKS};
 use crate::{contract, generate, json};
@@ -45,7 +46,11 @@ pub fn run(
     };
     let api = Reduced::read(api, timeout, check_swagger)?;
     let webhooks = Reduced::read(webhooks, timeout, check_webhooks)?;
-    let generated = generate::openapi(&api.contract, &generate::overlay::read(spec)?)
+    let contracts = Contracts {
+        api: &api.contract,
+        webhooks: &webhooks.contract,
+    };
+    let generated = generate::openapi(contracts, &generate::overlay::read(spec)?)
         .context("the new document cannot be generated; nothing was written")?;
     let (paths, operations, schemas) = counts(&api.contract);
     let unchanged = spec.days_of(&api.contract, &webhooks.contract);

@@ -14,6 +14,7 @@ use xtask::drift::Change;
 use xtask::drift::judge::{self, Base, Made};
 use xtask::drift::rules::{self, RULES};
 use xtask::fetch::{self, Reduced};
+use xtask::generate::Contracts;
 use xtask::generate::overlay::{self, Overlay};
 use xtask::json;
 use xtask::spec_folder::SpecFolder;
@@ -46,6 +47,26 @@ enum Of {
     Webhooks,
 }
 
+impl Of {
+    /// One of the real contracts with another in the place of this.
+    fn contracts(self, new: &Value) -> Contracts<'_> {
+        match self {
+            Self::Api => Contracts { api: new, ..real() },
+            Self::Webhooks => Contracts {
+                webhooks: new,
+                ..real()
+            },
+        }
+    }
+}
+
+fn real() -> Contracts<'static> {
+    Contracts {
+        api: &API,
+        webhooks: &WEBHOOKS,
+    }
+}
+
 fn yes() -> bool {
     true
 }
@@ -60,7 +81,7 @@ static API: LazyLock<Value> = LazyLock::new(|| contract("swagger_doc.json"));
 static WEBHOOKS: LazyLock<Value> = LazyLock::new(|| contract("webhooks_doc.json"));
 
 /// What the pipeline makes of the real contract, made once.
-static BASE: LazyLock<Base<'static>> = LazyLock::new(|| Base::new(&API, &OVERLAYS).unwrap());
+static BASE: LazyLock<Base<'static>> = LazyLock::new(|| Base::new(real(), &OVERLAYS).unwrap());
 
 fn contract(name: &str) -> Value {
     json::read(&std::path::Path::new(xtask::SPEC_DIR).join(name)).unwrap()
@@ -139,17 +160,14 @@ impl Mutation {
     }
 
     fn judge(&self, original: &Value, new: &Value) -> Vec<Change> {
-        if self.document == Of::Webhooks {
-            return judge::webhooks(original, new).changes;
-        }
         if self.base.is_empty() {
-            return judged(new);
+            return judged(self.document.contracts(new));
         }
         let mut overlays = overlay::read(&SpecFolder::new(xtask::SPEC_DIR)).unwrap();
         let more = self.overlay.iter();
         overlays.extend(more.map(|yaml| Overlay::parse("more.yaml", yaml).unwrap()));
-        let base = Base::new(original, &overlays).unwrap();
-        judged_from(&base, new, &overlays)
+        let base = Base::new(self.document.contracts(original), &overlays).unwrap();
+        judged_from(&base, self.document.contracts(new), &overlays)
     }
 
     /// What it touches: an operation with its mirror, a definition, or a part of the head.
@@ -172,14 +190,14 @@ impl Mutation {
     }
 }
 
-/// The judgement of an API document.
-fn judged(new: &Value) -> Vec<Change> {
+/// The judgement of two contracts.
+fn judged(new: Contracts) -> Vec<Change> {
     judged_from(&BASE, new, &OVERLAYS)
 }
 
 /// The same against another base. The snapshots must show what is said of the surface, and
 /// nothing may show there that is not said.
-fn judged_from(base: &Base, new: &Value, overlays: &[Overlay]) -> Vec<Change> {
+fn judged_from(base: &Base, new: Contracts, overlays: &[Overlay]) -> Vec<Change> {
     let made = Made::of(new, overlays);
     let surface = made.as_ref().map(Made::surface).ok();
     let changes = base.judge(new, made).changes;
@@ -367,7 +385,7 @@ fn every_one_of_several_mutations_is_reported_and_nothing_else() {
                 alone.extend(mutation.changes());
             }
         }
-        let together = judged(&new);
+        let together = judged(Of::Api.contracts(&new));
         prop_assert_eq!(facts(&together), facts(&alone));
         Ok(())
     });
@@ -385,11 +403,11 @@ fn a_document_in_another_order_and_layout_is_the_same() {
             Reduced::parse(&text, "shuffled", check).unwrap().contract
         };
         // The snapshots show the order, which is nobody's business.
-        let new = read(&API, fetch::check_swagger);
-        let changes = BASE.judge(&new, Made::of(&new, &OVERLAYS)).changes;
-        prop_assert!(changes.is_empty(), "{}", shown(&changes));
-        let new = read(&WEBHOOKS, fetch::check_webhooks);
-        let changes = judge::webhooks(&WEBHOOKS, &new).changes;
+        let new = Contracts {
+            api: &read(&API, fetch::check_swagger),
+            webhooks: &read(&WEBHOOKS, fetch::check_webhooks),
+        };
+        let changes = BASE.judge(new, Made::of(new, &OVERLAYS)).changes;
         prop_assert!(changes.is_empty(), "{}", shown(&changes));
         Ok(())
     });
@@ -518,7 +536,7 @@ fn nothing_changes_in_silence() {
             let mut new = document.clone();
             let at = edit.apply(&mut new);
             prop_assert_ne!(&new, document);
-            let changes = judge::webhooks(document, &new).changes;
+            let changes = judge::on_the_wire(document, &new).changes;
             let said = changes.iter().any(|change| near(&at, &change.pointer));
             prop_assert!(said, "of {at} is said only:\n{}", shown(&changes));
             Ok(())
@@ -532,7 +550,7 @@ fn no_edit_stops_the_report() {
     run(24, Edit::any(), |edit| {
         let mut new = API.clone();
         let at = edit.apply(&mut new);
-        let changes = judged(&new);
+        let changes = judged(Of::Api.contracts(&new));
         let said = changes.iter().any(|change| near(&at, &change.pointer));
         prop_assert!(said, "of {at} is said only:\n{}", shown(&changes));
         Ok(())

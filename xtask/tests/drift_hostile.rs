@@ -11,7 +11,7 @@ use xtask::drift::judge::{self, Verdict};
 
 /// Only the comparison, without the pipeline: the rules are the same for both documents.
 fn compare(base: &Value, new: &Value) -> Verdict {
-    judge::webhooks(base, new)
+    judge::on_the_wire(base, new)
 }
 
 const NAMES: [&str; 6] = ["A", "B", "C", "D", "E", "F"];

@@ -5,7 +5,7 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc;
+use std::sync::{LazyLock, mpsc};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -13,7 +13,7 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use quote::ToTokens as _;
 use serde_json::{Map, Value, json};
 use xtask::fetch::{self, Reduced};
-use xtask::generate::{self, overlay};
+use xtask::generate::{self, Contracts, overlay};
 use xtask::json::escape;
 use xtask::spec_folder::{self, SpecFolder};
 use xtask::{codegen, visible};
@@ -69,11 +69,46 @@ fn contract() -> Value {
     })
 }
 
+/// Two events of one shape, and one of its own, in every form that an event has.
+fn webhooks() -> Value {
+    let nullable = json!({"type": ["string", "null"]});
+    let owner = json!({"type": "object", "properties": {"id": {"type": ["integer", "null"]}, "name": nullable}});
+    let body = |schema: Value| json!({"post": {"requestBody": {"content": {"application/json": {"schema": schema}}}}});
+    let to = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    json!({
+        "openapi": "3.1.0",
+        "webhooks": {
+            "thing.made": body(to("ThingMade")),
+            "thing.gone": body(json!({"allOf": [to("ThingPayload"), {"properties": {
+                "event_type": {"const": "thing.gone"}, "reason": {"anyOf": [{"type": "string"}, {"type": "null"}]}}}]})),
+            "notice.written": body(json!({"type": "object", "properties": {
+                "event_type": {"const": "notice.written"}, "text": {"type": "string", "minLength": 1}}})),
+        },
+        "components": {"schemas": {
+            "ThingMade": {"allOf": [to("ThingPayload"), {"type": "object", "properties": {
+                "event_type": {"const": "thing.made"}, "by": nullable}}]},
+            "ThingPayload": {"type": "object", "required": ["id"], "properties": {
+                "id": {"type": "integer"}, "event_type": {"type": "string"}, "owner": owner,
+                "made_at": {"type": "string", "format": "date-time"},
+                "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+                "parts": {"type": "array", "items": {"type": "object", "properties": {"id": {"type": "integer"}}}}}},
+        }},
+    })
+}
+
 /// The code of a contract, by way of its text; or what is said of it.
 fn code(text: &str, overlays: &[overlay::Overlay]) -> Result<String, String> {
+    code_of(text, &webhooks().to_string(), overlays)
+}
+
+/// The same of both contracts.
+fn code_of(api: &str, webhooks: &str, overlays: &[overlay::Overlay]) -> Result<String, String> {
     let made = || -> anyhow::Result<String> {
-        let reduced = Reduced::parse(text, "the document", fetch::check_swagger)?;
-        let generated = generate::openapi(&reduced.contract, overlays)?;
+        let contracts = Contracts {
+            api: &Reduced::parse(api, "the document", fetch::check_swagger)?.contract,
+            webhooks: &Reduced::parse(webhooks, "the document", fetch::check_webhooks)?.contract,
+        };
+        let generated = generate::openapi(contracts, overlays)?;
         let (document, model) =
             codegen::parse(&generated.document.to_string()).map_err(anyhow::Error::msg)?;
         let code = codegen::code(&document, &model).map_err(anyhow::Error::msg)?;
@@ -465,11 +500,13 @@ fn says_where(error: &str) -> bool {
         "info must be an object",
         "it is not Swagger 2.0",
         "it has no paths",
+        "it has no webhooks",
         "its paths have no",
     ];
     error.contains('/')
         || error.contains("schema ")
         || error.contains("operation ")
+        || error.contains(" column ")
         || error.contains("named ")
         || error.contains("`")
         || error.contains("overlay ")
@@ -477,7 +514,7 @@ fn says_where(error: &str) -> bool {
 }
 
 #[track_caller]
-fn survives(contract: &Value, overlays: &'static [overlay::Overlay], cases: u32) {
+fn survives(contract: &Value, cases: u32, code: fn(&str) -> Result<String, String>) {
     let config = Config {
         cases,
         rng_seed: RngSeed::Fixed(20_261_126),
@@ -492,7 +529,7 @@ fn survives(contract: &Value, overlays: &'static [overlay::Overlay], cases: u32)
             .into_iter()
             .for_each(|mutation| mutate(&mut mutant, mutation));
         let text = mutant.to_string();
-        match in_time(move || code(&text, overlays)).map_err(TestCaseError::fail)? {
+        match in_time(move || code(&text)).map_err(TestCaseError::fail)? {
             Ok(code) => {
                 let doubles = doubles(&code);
                 prop_assert!(doubles.is_empty(), "there are two of {doubles:?}");
@@ -508,14 +545,24 @@ fn survives(contract: &Value, overlays: &'static [overlay::Overlay], cases: u32)
 
 #[test]
 fn a_mutant_becomes_code_or_an_error_that_says_where() {
-    survives(&contract(), &[], 300);
+    survives(&contract(), 300, |text| code(text, &[]));
+    let api = |text: &str| code_of(&contract().to_string(), text, &[]);
+    survives(&webhooks(), 300, api);
 }
 
 #[test]
 fn a_mutant_of_the_real_contract_becomes_code_or_an_error_that_says_where() {
-    let spec = SpecFolder::new(xtask::SPEC_DIR);
-    let overlays = overlay::read(&spec).unwrap().leak();
-    survives(&spec.contract(spec_folder::API).unwrap(), overlays, 15);
+    static OVERLAYS: LazyLock<Vec<overlay::Overlay>> =
+        LazyLock::new(|| overlay::read(&SpecFolder::new(xtask::SPEC_DIR)).unwrap());
+    fn real(name: &str) -> Value {
+        SpecFolder::new(xtask::SPEC_DIR).contract(name).unwrap()
+    }
+    survives(&real(spec_folder::API), 15, |text| {
+        code_of(text, &real(spec_folder::WEBHOOKS).to_string(), &OVERLAYS)
+    });
+    survives(&real(spec_folder::WEBHOOKS), 15, |text| {
+        code_of(&real(spec_folder::API).to_string(), text, &OVERLAYS)
+    });
 }
 
 #[test]

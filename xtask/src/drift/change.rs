@@ -7,11 +7,14 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::rules::{Level, Rule};
+use crate::spec_folder;
 
 /// A change of the contract, before it is known what it does to the crate.
 #[derive(Clone, Debug)]
 pub struct Draft {
     pub rule: &'static Rule,
+    /// The file of the contract, in the `spec` folder.
+    pub document: &'static str,
     /// The operation, where it is one's own: in lower case, and the path in the new
     /// document (in the base where it is gone).
     pub operation: Option<(&'static str, String)>,
@@ -36,6 +39,7 @@ impl Draft {
     ) -> Self {
         Self {
             rule,
+            document: spec_folder::API,
             operation: None,
             definition: None,
             base,

@@ -17,15 +17,15 @@ use super::sdk::{causes, repairs, trace};
 use super::wire::contract::Contract;
 use super::wire::{self, Compared};
 use crate::extensions::READS;
-use crate::generate::Want;
 use crate::generate::overlay::Overlay;
+use crate::generate::{Contracts, Want};
 use crate::{json, spec_folder};
 
 pub use super::sdk::Made;
 
-/// The API's contract that others are compared with, and what the pipeline makes of it.
+/// The contracts that others are compared with, and what the pipeline makes of them.
 pub struct Base<'a> {
-    contract: &'a Value,
+    contracts: Contracts<'a>,
     made: Made,
 }
 
@@ -42,34 +42,44 @@ pub struct Verdict {
 
 impl<'a> Base<'a> {
     /// Runs the pipeline on the base.
-    pub fn new(contract: &'a Value, overlays: &[Overlay]) -> Result<Self> {
-        let made = Made::of(contract, overlays)
+    pub fn new(contracts: Contracts<'a>, overlays: &[Overlay]) -> Result<Self> {
+        let made = Made::of(contracts, overlays)
             .context("the contract to compare with cannot be generated")?;
-        Ok(Self { contract, made })
+        Ok(Self { contracts, made })
     }
 
-    /// What the pipeline makes of it.
+    /// What the pipeline makes of them.
     pub fn made(&self) -> &Made {
         &self.made
     }
 
-    /// Judges everything that is different in `contract`, of which the pipeline made
+    /// Judges everything that is different in the `new` contracts, of which the pipeline made
     /// `made`.
-    pub fn judge(&self, contract: &Value, made: Result<Made>) -> Verdict {
-        let Compared { drafts, notes } = wire::compare(self.contract, contract);
+    pub fn judge(&self, new: Contracts, made: Result<Made>) -> Verdict {
+        let Compared { mut drafts, notes } = wire::compare(self.contracts.api, new.api);
+        let webhooks = wire::compare(self.contracts.webhooks, new.webhooks);
+        drafts.extend(webhooks.drafts.into_iter().map(|draft| Draft {
+            document: spec_folder::WEBHOOKS,
+            ..draft
+        }));
         let mut judge = Judge {
             base_finished: Some(&self.made.generated.document),
-            ..Judge::new(spec_folder::API, self.contract, contract)
+            ..Judge::new(self.contracts, new)
         };
         let mut verdict = Verdict {
-            notes,
+            notes: notes.into_iter().chain(webhooks.notes).collect(),
             ..Verdict::default()
         };
         let findings = match &made {
             Ok(made) => {
                 judge.new_finished = Some(&made.generated.document);
                 judge.wants(&self.made, made, &mut verdict);
-                self.findings(drafts, Side { contract, made })
+                let base = Side {
+                    contracts: self.contracts,
+                    made: &self.made,
+                };
+                let contracts = new;
+                findings(drafts, base, Side { contracts, made })
             }
             Err(why) => {
                 let failed = Finding::plain(
@@ -87,31 +97,31 @@ impl<'a> Base<'a> {
         sort(&mut verdict.changes);
         verdict
     }
-
-    fn findings(&self, drafts: Vec<Draft>, new: Side) -> Vec<Finding> {
-        let base = Side {
-            contract: self.contract,
-            made: &self.made,
-        };
-        let mut findings = causes::findings(drafts, base.made, new.made);
-        repairs::assign(&mut findings, base, new);
-        findings
-    }
 }
 
-/// Judges what is different in the webhooks document, of which nothing is generated.
-pub fn webhooks(base: &Value, new: &Value) -> Verdict {
-    let judge = Judge::new(spec_folder::WEBHOOKS, base, new);
-    let Compared { drafts, notes } = wire::compare(base, new);
-    let drafts = drafts.into_iter();
-    let findings = drafts.map(|draft| Finding::new(draft, Sdk::Known(Level::None)));
-    let mut changes: Vec<Change> = judge.changes(&findings.collect::<Vec<_>>()).collect();
+/// Judges what is different in one contract without a look at the crate, as somebody would
+/// who talks to the API directly.
+pub fn on_the_wire(base: &Value, new: &Value) -> Verdict {
+    let [base, new] = [base, new].map(|api| Contracts {
+        api,
+        webhooks: &Value::Null,
+    });
+    let Compared { drafts, notes } = wire::compare(base.api, new.api);
+    let known = |draft| Finding::new(draft, Sdk::Known(Level::None));
+    let findings: Vec<Finding> = drafts.into_iter().map(known).collect();
+    let mut changes: Vec<Change> = Judge::new(base, new).changes(&findings).collect();
     sort(&mut changes);
     Verdict {
         changes,
         notes,
         ..Verdict::default()
     }
+}
+
+fn findings(drafts: Vec<Draft>, base: Side, new: Side) -> Vec<Finding> {
+    let mut findings = causes::findings(drafts, base.made, new.made);
+    repairs::assign(&mut findings, base, new);
+    findings
 }
 
 fn sort(changes: &mut [Change]) {
@@ -126,20 +136,23 @@ fn sort(changes: &mut [Change]) {
 }
 
 struct Judge<'a> {
-    file: &'static str,
     base: Contract<'a>,
     new: Contract<'a>,
+    /// The webhooks of the two.
+    base_webhooks: Contract<'a>,
+    new_webhooks: Contract<'a>,
     /// The finished documents of the two.
     base_finished: Option<&'a Value>,
     new_finished: Option<&'a Value>,
 }
 
 impl<'a> Judge<'a> {
-    fn new(file: &'static str, base: &'a Value, new: &'a Value) -> Self {
+    fn new(base: Contracts<'a>, new: Contracts<'a>) -> Self {
         Self {
-            file,
-            base: Contract::new(base),
-            new: Contract::new(new),
+            base: Contract::new(base.api),
+            new: Contract::new(new.api),
+            base_webhooks: Contract::new(base.webhooks),
+            new_webhooks: Contract::new(new.webhooks),
             base_finished: None,
             new_finished: None,
         }
@@ -150,24 +163,31 @@ impl<'a> Judge<'a> {
         let known = &base.generated.wants;
         let wants = new.generated.wants.iter();
         for want in wants.filter(|want| !known.contains(want)) {
+            let mut document = spec_folder::API;
             let (rule, pointer, text) = match want {
                 Want::IdOf { method, path, .. } => {
                     let pointer = format!("/paths/{}/{method}", json::escape(path));
                     (rule!("path-id-untold"), pointer, want.fact())
                 }
                 Want::Type { pointer, .. } => {
-                    let pointer = pointer.replacen("/components/schemas/", "/definitions/", 1);
-                    let name = pointer.strip_prefix("/definitions/").unwrap_or(&pointer);
-                    let name = name.replace("/properties/", ".");
-                    let text = format!("`{name}`: {}", want.fact());
-                    (rule!("schema-untyped"), pointer, text)
+                    let at = pointer.replacen("/components/schemas/", "", 1);
+                    let name = at.replace("/properties/", ".");
+                    let text = format!("`{}`: {}", name.trim_start_matches('/'), want.fact());
+                    let (component, _) = at.split_once('/').unwrap_or((&at, ""));
+                    if !self.new.document["definitions"][component].is_object() {
+                        document = spec_folder::WEBHOOKS;
+                        (rule!("schema-untyped"), pointer.clone(), text)
+                    } else {
+                        (rule!("schema-untyped"), format!("/definitions/{at}"), text)
+                    }
                 }
                 Want::Name { .. } | Want::Text { .. } => {
                     verdict.wants.push(want.to_string());
                     continue;
                 }
             };
-            let finding = Finding::plain(rule, Level::Warning, pointer, text);
+            let mut finding = Finding::plain(rule, Level::Warning, pointer, text);
+            finding.draft.document = document;
             verdict.changes.push(self.change(&finding));
         }
     }
@@ -207,7 +227,7 @@ impl<'a> Judge<'a> {
             level: level.max(Level::Info),
             wire: rule.wire,
             sdk: *sdk,
-            document: self.file,
+            document: draft.document,
             method: only.map(|(method, _)| method.to_uppercase()),
             path: only.map(|(_, path)| path.clone()),
             operation: only.and_then(|(method, path)| self.name_of(method, path)),
@@ -224,7 +244,11 @@ impl<'a> Judge<'a> {
     fn concerned(&self, draft: &Draft) -> BTreeSet<(&'static str, String)> {
         let mut concerned = BTreeSet::from_iter(draft.operation.clone());
         if let Some((base, new)) = &draft.definition {
-            let users = self.base.users(base).chain(self.new.users(new));
+            let (in_base, in_new) = match draft.document {
+                spec_folder::WEBHOOKS => (&self.base_webhooks, &self.new_webhooks),
+                _ => (&self.base, &self.new),
+            };
+            let users = in_base.users(base).chain(in_new.users(new));
             concerned.extend(users.map(|(method, path)| (method, path.to_owned())));
         }
         concerned

@@ -30,6 +30,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::contract;
+use crate::generate::Contracts;
 use crate::generate::overlay::{self, Overlay};
 use crate::source::Source;
 use crate::spec_folder::SpecFolder;
@@ -67,15 +68,12 @@ pub fn run(options: &Options) -> Result<Report> {
             limits::check(&loaded.contract, &side.name)?;
         }
     }
-    let mut verdict = judged(&base.api.contract, &new.api.contract, &overlays)?;
+    let mut verdict = judged(&base, &new, &overlays)?;
     let mut prose = base.api.changed_prose(&new.api);
     let mut notes = std::mem::take(&mut verdict.notes);
     let compared_webhooks = base.webhooks.as_ref().zip(new.webhooks.as_ref());
     match compared_webhooks {
         Some((base, new)) => {
-            let webhooks = judge::webhooks(&base.contract, &new.contract);
-            verdict.changes.extend(webhooks.changes);
-            notes.extend(webhooks.notes);
             prose = prose.zip(base.changed_prose(new)).map(|(a, b)| a + b);
         }
         None => notes.push("the webhooks were not compared".to_owned()),
@@ -100,13 +98,24 @@ pub fn run(options: &Options) -> Result<Report> {
     })
 }
 
-/// Judges the API's contract, where it has changed at all.
-fn judged(base: &Value, new: &Value, overlays: &[Overlay]) -> Result<Verdict> {
-    if base == new {
+/// Judges each contract that has changed at all. Where one of the sides has no webhooks, the
+/// crate is compared with those of the base.
+fn judged(base: &load::Side, new: &load::Side, overlays: &[Overlay]) -> Result<Verdict> {
+    let webhooks = base.webhooks.as_ref().map(|webhooks| &webhooks.contract);
+    let contracts = Contracts {
+        api: &base.api.contract,
+        webhooks: webhooks.unwrap_or(&Value::Null),
+    };
+    let new_webhooks = new.webhooks.as_ref().filter(|_| webhooks.is_some());
+    let new = Contracts {
+        api: &new.api.contract,
+        webhooks: new_webhooks.map_or(contracts.webhooks, |webhooks| &webhooks.contract),
+    };
+    if new == contracts {
         return Ok(Verdict::default());
     }
     std::thread::scope(|scope| {
-        let judge = scope.spawn(|| Base::new(base, overlays));
+        let judge = scope.spawn(|| Base::new(contracts, overlays));
         let made = Made::of(new, overlays);
         let judge = judge.join().expect("the pipeline does not panic")?;
         Ok(judge.judge(new, made))

@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{Want, walk};
+use crate::codegen::model::WEBHOOKS;
 use crate::extensions::ENVELOPE;
 
 /// Gives each thing without a text one.
@@ -39,6 +40,11 @@ pub fn fill(document: &mut Value, wants: &mut Vec<Want>) -> Result<()> {
         }
         Ok(())
     })?;
+    for (event, item) in walk::entries(document.get_mut(WEBHOOKS)) {
+        let text = format!("The event `{event}`.");
+        let what = format!("the event {event}");
+        describe(&mut item["post"], "description", &text, &what, wants);
+    }
     for (name, schema) in walk::entries(document.pointer_mut("/components/schemas")) {
         if let Some(envelope) = schema.get(ENVELOPE).cloned() {
             describe_envelope(schema, &envelope);

@@ -3,7 +3,8 @@
 //! Which things have ids is read from the paths: `/v1/agents/{id}` is about what its GET
 //! returns, or else about what `/v1/agents` lists. A component `UserRef` beside a
 //! `user_id` is such a thing too. What is sent along with a thing is not part of its name:
-//! `OrganizationWithUsage` and `OrganizationRef` have the id of an `Organization`.
+//! `OrganizationWithUsage` and `OrganizationRef` have the id of an `Organization`, and the
+//! payload of an event has that of what it tells of.
 //!
 //! An integer is the id of a thing where it is
 //!
@@ -21,6 +22,7 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use super::names::{singular, words};
+use super::webhooks::PAYLOAD;
 use super::{Want, walk};
 use crate::codegen::model::referenced;
 use crate::codegen::syntax::pascal;
@@ -150,6 +152,7 @@ impl Ids {
         let own = [
             component,
             component.strip_suffix("Ref").unwrap_or_default(),
+            component.strip_suffix(PAYLOAD).unwrap_or_default(),
             base(component),
         ];
         own.into_iter().find_map(|name| self.thing(name))

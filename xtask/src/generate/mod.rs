@@ -2,7 +2,8 @@
 //!
 //! The steps, in order; each is a file with its rule at the top:
 //!
-//! 1. [`convert`] — Swagger 2.0 to OpenAPI 3.0.3; [`media_types`] — JSON and no other
+//! 1. [`convert`] — Swagger 2.0 to OpenAPI 3.0.3; [`media_types`] — JSON and no other;
+//!    [`webhooks`] — the events of the other contract are added
 //! 2. [`mirror`] — the operations under `/v1/accounts/{account_id}` are folded
 //! 3. [`overlay`], stage `corrections`
 //! 4. [`types`] — ill-typed schemas are repaired from the shapes of their examples
@@ -41,6 +42,7 @@ pub mod tolerant;
 pub mod types;
 pub mod walk;
 pub mod want;
+pub mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -67,9 +69,28 @@ pub struct Generated {
     pub located: BTreeMap<overlay::ActionId, Vec<String>>,
 }
 
+/// The vendor's two contracts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Contracts<'a> {
+    pub api: &'a Value,
+    /// Null where there is none; then there are no events.
+    pub webhooks: &'a Value,
+}
+
+impl<'a> Contracts<'a> {
+    /// What is at a pointer, which only one of them has.
+    pub fn pointer(self, at: &str) -> Option<&'a Value> {
+        self.api.pointer(at).or_else(|| self.webhooks.pointer(at))
+    }
+}
+
 /// Runs the verb: makes the document, then writes it or (with `check`) compares.
 pub fn run(spec: &SpecFolder, check: bool) -> Result<()> {
-    let generated = openapi(&spec.contract(spec_folder::API)?, &overlay::read(spec)?)?;
+    let contracts = Contracts {
+        api: &spec.contract(spec_folder::API)?,
+        webhooks: &spec.contract(spec_folder::WEBHOOKS)?,
+    };
+    let generated = openapi(contracts, &overlay::read(spec)?)?;
     if check {
         self::check(spec, generated)
     } else {
@@ -77,10 +98,10 @@ pub fn run(spec: &SpecFolder, check: bool) -> Result<()> {
     }
 }
 
-/// The document of a contract, of which code can be made; fails where a person must repair
+/// The document of the contracts, of which code can be made; fails where a person must repair
 /// something first.
-pub fn openapi(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
-    let generated = run_steps(contract, overlays)?;
+pub fn openapi(contracts: Contracts, overlays: &[Overlay]) -> Result<Generated> {
+    let generated = run_steps(contracts, overlays)?;
     match generated.problems.as_slice() {
         [] => {}
         [problem] => bail!("{problem}"),
@@ -102,13 +123,14 @@ fn prove(document: &Value) -> Result<()> {
 }
 
 /// Takes all steps, in memory. What has a [`Problem`] is left out of the document.
-pub fn run_steps(contract: &Value, overlays: &[Overlay]) -> Result<Generated> {
-    references::check(contract)?;
+pub fn run_steps(contracts: Contracts, overlays: &[Overlay]) -> Result<Generated> {
+    references::check(contracts.api)?;
     let (mut wants, mut problems) = (Vec::new(), Vec::new());
     let mut applied = overlay::Applied::default();
-    let mut document = convert::to_openapi(contract)?;
+    let mut document = convert::to_openapi(contracts.api)?;
     media_types::only_json(&mut document)?;
     mirror::fold(&mut document, &mut problems);
+    webhooks::add(&mut document, contracts.webhooks)?;
     overlay::apply(overlays, Stage::Corrections, &mut document, &mut applied)?;
     types::repair(&mut document, &mut wants)?;
     security::repair(&mut document)?;
@@ -203,7 +225,9 @@ mod tests {
         let spec = SpecFolder::new(crate::SPEC_DIR);
         let overlays = overlay::read(&spec).unwrap();
         let enums = |contract: &Value| -> BTreeMap<String, Vec<Value>> {
-            let generated = run_steps(contract, &overlays).unwrap();
+            let webhooks = &spec.contract(spec_folder::WEBHOOKS).unwrap();
+            let api = contract;
+            let generated = run_steps(Contracts { api, webhooks }, &overlays).unwrap();
             assert!(generated.problems.is_empty(), "{:?}", generated.problems);
             let schemas = generated.document["components"]["schemas"].clone();
             let schemas = schemas.as_object().unwrap().clone();

@@ -10,7 +10,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::walk;
-use crate::codegen::model::{reachable, referenced};
+use crate::codegen::model::{WEBHOOKS, reachable, referenced};
 use crate::extensions::{ENVELOPE, PART_OF_ENVELOPE};
 
 /// Marks every component that is a part of envelopes and of nothing else.
@@ -32,7 +32,9 @@ pub fn mark(document: &mut Value) -> Result<()> {
         Ok(())
     })?;
     let mut needed = BTreeSet::new();
-    reachable(&opened["paths"], &opened, &mut needed);
+    for root in ["paths", WEBHOOKS] {
+        reachable(&opened[root], &opened, &mut needed);
+    }
     for (name, schema) in walk::entries(document.pointer_mut("/components/schemas")) {
         if schema.get(ENVELOPE).is_none() && !needed.contains(name.as_str()) {
             schema[PART_OF_ENVELOPE] = json!(true);

@@ -1,7 +1,8 @@
 //! Tolerant responses, strict requests.
 //!
 //! What the server sends must decode whatever the vendor's document forgot: in every
-//! component that is received only `id` must be there, whatever the vendor calls required;
+//! component that is received only `id` must be there, whatever the vendor calls required,
+//! and that only where it is nowhere said to be null;
 //! anything else may be absent or null; constraints and defaults go; integers
 //! are 64-bit; only `date-time` stays a format. What we send keeps its constraints, so
 //! that a bad value is refused before a request leaves. A component used both ways is
@@ -13,7 +14,7 @@ use anyhow::Result;
 use serde_json::{Map, Value, json};
 
 use super::walk;
-use crate::codegen::model::{METHODS, reachable, referenced};
+use crate::codegen::model::{METHODS, WEBHOOKS, reachable, referenced};
 use crate::extensions::ENVELOPE;
 
 const CONSTRAINTS: [&str; 10] = [
@@ -43,9 +44,10 @@ pub fn relax(document: &mut Value) -> Result<()> {
     Ok(())
 }
 
-/// The components reachable from a success response.
+/// The components reachable from a success response or an event.
 fn received(document: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
+    reachable(&document[WEBHOOKS], document, &mut found);
     for item in document["paths"]
         .as_object()
         .into_iter()
@@ -58,9 +60,10 @@ fn received(document: &Value) -> BTreeSet<String> {
     found.into_iter().map(str::to_owned).collect()
 }
 
-/// The components reachable from an operation at all.
+/// The components reachable from an operation or an event at all.
 fn used(document: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
+    reachable(&document[WEBHOOKS], document, &mut found);
     reachable(&document["paths"], document, &mut found);
     found.into_iter().map(str::to_owned).collect()
 }
@@ -131,7 +134,8 @@ fn received_component(schema: &mut Value) -> Result<()> {
 fn properties(map: &mut Map<String, Value>, is_envelope: bool) {
     let has_id = map
         .get("properties")
-        .is_some_and(|properties| properties.get("id").is_some());
+        .and_then(|properties| properties.get("id"))
+        .is_some_and(|id| id["nullable"] != true);
     // An envelope is known by its key; a record can do without all but its id.
     if !is_envelope {
         map.shift_remove("required");

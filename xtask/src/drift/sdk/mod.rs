@@ -1,4 +1,4 @@
-//! What a change of the contract does to the crate.
+//! What a change of a contract does to the crate.
 
 pub mod causes;
 pub mod repairs;
@@ -6,15 +6,14 @@ mod surface;
 pub mod trace;
 
 use anyhow::{Result, anyhow};
-use serde_json::Value;
 
 use crate::codegen;
 use crate::codegen::surface::Surface;
 use crate::generate::overlay::Overlay;
-use crate::generate::{self, Generated};
+use crate::generate::{self, Contracts, Generated};
 use trace::Trace;
 
-/// What the pipeline makes of a contract.
+/// What the pipeline makes of the contracts.
 pub struct Made {
     pub(super) generated: Generated,
     surface: Surface,
@@ -23,13 +22,13 @@ pub struct Made {
 
 impl Made {
     /// Runs the pipeline.
-    pub fn of(contract: &Value, overlays: &[Overlay]) -> Result<Self> {
-        let generated = generate::run_steps(contract, overlays)?;
+    pub fn of(contracts: Contracts, overlays: &[Overlay]) -> Result<Self> {
+        let generated = generate::run_steps(contracts, overlays)?;
         let model = codegen::model::Model::read(&generated.document).map_err(|why| anyhow!(why))?;
         let code = codegen::code(&generated.document, &model).map_err(|why| anyhow!(why))?;
         Ok(Self {
             surface: codegen::surface::surface(&code),
-            trace: Trace::new(contract, &generated.document),
+            trace: Trace::new(contracts, &generated.document),
             generated,
         })
     }

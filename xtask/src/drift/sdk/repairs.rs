@@ -3,20 +3,28 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::Made;
+use crate::codegen::model::WEBHOOKS;
 use crate::drift::change::{Finding, Subject};
 use crate::drift::rules::{Level, rule};
 use crate::generate::overlay::{Stage, Stale};
-use crate::generate::{Problem, mirror};
+use crate::generate::webhooks::PAYLOAD;
+use crate::generate::{Contracts, Problem, mirror};
 use crate::json::{self, escape};
 
-/// A contract and what the pipeline made of it.
+/// The contracts and what the pipeline made of them.
 #[derive(Clone, Copy)]
 pub struct Side<'a> {
-    pub contract: &'a Value,
+    pub contracts: Contracts<'a>,
     pub made: &'a Made,
+}
+
+impl Side<'_> {
+    /// Whether a component comes from the webhooks.
+    fn is_payload(self, component: &str) -> bool {
+        let definition = &self.contracts.api["definitions"][component];
+        definition.is_null() && component.ends_with(PAYLOAD)
+    }
 }
 
 /// Gives each problem of the new side to the finding that it comes from. Problems that come
@@ -28,7 +36,7 @@ pub fn assign(findings: &mut Vec<Finding>, base: Side, new: Side) {
     let known = &base.made.generated.unneeded;
     for unneeded in &new.made.generated.unneeded {
         if !known.iter().any(|known| known.action == unneeded.action) {
-            let pointer = place_in_contract(new.contract, &unneeded.pointer);
+            let pointer = place_in_contract(new.contracts, &unneeded.pointer);
             let rule = rule!("overlay-action-unneeded");
             let text = unneeded.to_string();
             more.push(Finding::plain(rule, Level::None, pointer, text));
@@ -52,21 +60,21 @@ fn assign_one(
         Problem::Reserved {
             operation,
             parameter,
-        } => return taken(findings, new.contract, operation, &[parameter], text),
+        } => return taken(findings, new.contracts, operation, &[parameter], text),
         Problem::Clash {
             owner,
             stays,
             left_out,
             ..
-        } => return taken(findings, new.contract, owner, &[left_out, stays], text),
-        Problem::Overlay(stale) => Places::of_overlay(stale, base.made),
+        } => return taken(findings, new.contracts, owner, &[left_out, stays], text),
+        Problem::Overlay(stale) => Places::of_overlay(stale, base),
         Problem::Name { pointer, name, .. } => Places::of_name(pointer, name),
     };
     let mut known = base.made.generated.problems.iter();
     if known.any(|known| known.to_string() == text) {
         return None;
     }
-    places.contract.retain_mut(|at| nearest(base.contract, at));
+    places.contract.retain_mut(|at| nearest(base.contracts, at));
     // What took away the thing itself, before what only touched it.
     let owner = [true, false].into_iter().find_map(|gone| {
         let mut findings = findings.iter();
@@ -106,7 +114,7 @@ fn inexact(findings: &mut [Finding], method: &str, path: &str, text: String) -> 
 /// Gives a name that cannot be had to the finding that brings it.
 fn taken(
     findings: &mut [Finding],
-    contract: &Value,
+    contracts: Contracts,
     owner: &str,
     names: &[&str],
     text: String,
@@ -115,7 +123,7 @@ fn taken(
         let of_owner = finding.types.contains(owner)
             || finding.new.iter().any(|subject| subject.owner() == owner);
         let at = finding.draft.new.as_deref().unwrap_or_default();
-        let called = names.iter().any(|name| is_called(contract, at, name));
+        let called = names.iter().any(|name| is_called(contracts, at, name));
         finding.draft.base.is_none() && of_owner && called
     };
     match findings.iter_mut().find(is_new) {
@@ -129,9 +137,9 @@ fn taken(
 }
 
 /// Whether a property, a parameter or a value has the name.
-fn is_called(contract: &Value, at: &str, name: &str) -> bool {
+fn is_called(contracts: Contracts, at: &str, name: &str) -> bool {
     at.ends_with(&format!("/properties/{}", escape(name)))
-        || contract.pointer(at).is_some_and(|node| {
+        || contracts.pointer(at).is_some_and(|node| {
             let own = node["name"].as_str();
             node == name || own.map(|own| own.trim_end_matches("[]")) == Some(name)
         })
@@ -139,20 +147,20 @@ fn is_called(contract: &Value, at: &str, name: &str) -> bool {
 
 /// The place of the contract that a place of the finished document comes from, or the
 /// nearest above it.
-fn place_in_contract(contract: &Value, finished: &str) -> String {
+fn place_in_contract(contracts: Contracts, finished: &str) -> String {
     let mut pointer = if finished.starts_with("/paths/") {
         finished.replacen("/schema/", "/", 1)
     } else {
         finished.replacen("/components/schemas/", "/definitions/", 1)
     };
-    nearest(contract, &mut pointer);
+    nearest(contracts, &mut pointer);
     pointer
 }
 
-/// Shortens a place to the nearest above it that the contract has: what was inferred from
+/// Shortens a place to the nearest above it that a contract has: what was inferred from
 /// an example is not in it. `false` where that is no single path or definition.
-fn nearest(contract: &Value, at: &mut String) -> bool {
-    while contract.pointer(at).is_none() {
+fn nearest(contracts: Contracts, at: &mut String) -> bool {
+    while contracts.pointer(at).is_none() {
         at.truncate(at.rfind('/').unwrap_or_default());
     }
     at.matches('/').count() > 1
@@ -160,46 +168,53 @@ fn nearest(contract: &Value, at: &mut String) -> bool {
 
 /// What a stale overlay is written for.
 struct Places {
-    /// In the base's contract.
+    /// In the base's contracts.
     contract: Vec<String>,
     /// In the crate's surface.
     subjects: BTreeSet<Subject>,
 }
 
 impl Places {
-    fn of_overlay(stale: &Stale, base: &Made) -> Self {
+    fn of_overlay(stale: &Stale, base: Side) -> Self {
         let mut places = Self {
             contract: Vec::new(),
             subjects: BTreeSet::new(),
         };
-        let located = base.generated.located.get(&stale.action);
+        let located = base.made.generated.located.get(&stale.action);
         let pointers = match &stale.missing {
             Some(missing) => std::slice::from_ref(missing),
             None => located.map(Vec::as_slice).unwrap_or_default(),
         };
         for pointer in pointers {
-            places.add(pointer, stale.stage, &base.generated.document);
+            places.add(pointer, stale.stage, base);
         }
         places
     }
 
-    fn add(&mut self, pointer: &str, stage: Stage, finished: &Value) {
+    fn add(&mut self, pointer: &str, stage: Stage, base: Side) {
         let parts: Vec<String> = json::segments(pointer).collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         match (stage, parts.as_slice()) {
             (_, ["paths", path, method, ..]) => {
                 let operation = format!("/paths/{}/{method}", escape(path));
-                let node = finished.pointer(&operation);
+                let node = base.made.generated.document.pointer(&operation);
                 let id = node.and_then(|node| node["operationId"].as_str());
                 let subject = id.map(|id| Subject::Operation(id.to_owned()));
                 self.subjects.extend(subject);
                 self.contract.push(operation);
             }
-            (Stage::Docs, ["components", "schemas", ty, "properties", field, ..]) => {
+            (_, [WEBHOOKS, event, ..]) => {
+                self.contract.push(format!("/webhooks/{}", escape(event)))
+            }
+            (_, ["components", "schemas", ty, "properties", field, ..])
+                if stage == Stage::Docs || base.is_payload(ty) =>
+            {
                 let field = Subject::Field((*ty).to_owned(), (*field).to_owned());
                 self.subjects.insert(field);
             }
-            (Stage::Docs, ["components", "schemas", ty, ..]) => {
+            (_, ["components", "schemas", ty, ..])
+                if stage == Stage::Docs || base.is_payload(ty) =>
+            {
                 self.subjects.insert(Subject::Type((*ty).to_owned()));
             }
             _ => {

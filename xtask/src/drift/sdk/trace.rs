@@ -1,7 +1,8 @@
-//! Which part of the crate's surface a place of the contract became.
+//! Which part of the crate's surface a place of a contract became.
 //!
-//! The contract and the finished document are walked side by side: from each operation
-//! into its parameters, bodies and answers, and from there into properties and items. What
+//! A contract and the finished document are walked side by side: from each operation
+//! into its parameters, bodies and answers, from each event into its payload, and from there
+//! into properties and items. The places of the two contracts have no pointer in common. What
 //! the pipeline has repaired may be shaped differently; then the trace ends at the place
 //! above, which is what a change within it belongs to.
 
@@ -9,22 +10,32 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::codegen::model::referenced;
+use crate::codegen::events::EVENT;
+use crate::codegen::model::{WEBHOOKS, referenced};
 use crate::contract::SHAPE;
 use crate::drift::change::Subject;
 use crate::drift::wire::contract::{Contract, Operation};
 use crate::drift::wire::pair::Side;
+use crate::drift::wire::webhooks::SCHEMA as EVENT_SCHEMA;
 use crate::extensions::ENVELOPE;
-use crate::generate::mirror;
+use crate::generate::{Contracts, mirror};
 use crate::json;
 
-/// The subjects at each pointer of a contract.
+/// The subjects at each pointer of the contracts.
 #[derive(Debug, Default)]
 pub struct Trace(BTreeMap<String, BTreeSet<Subject>>);
 
 impl Trace {
-    /// Walks a contract and the document that was made of it.
-    pub fn new(contract: &Value, finished: &Value) -> Self {
+    /// Walks the contracts and the document that was made of them.
+    pub fn new(contracts: Contracts, finished: &Value) -> Self {
+        let mut trace = Self::of(contracts.api, finished);
+        trace
+            .0
+            .append(&mut Self::of(contracts.webhooks, finished).0);
+        trace
+    }
+
+    fn of(contract: &Value, finished: &Value) -> Self {
         let contract = Contract::new(contract);
         let mut walker = Walker {
             contract: &contract,
@@ -36,6 +47,7 @@ impl Trace {
         for operation in contract.operations() {
             walker.operation(operation);
         }
+        walker.events();
         while let Some((definition, component, finished)) = walker.open.pop() {
             walker.inside(&definition, component, finished);
         }
@@ -126,6 +138,22 @@ impl<'a> Walker<'a> {
         }
     }
 
+    fn events(&mut self) {
+        let events = Side::new(
+            "/webhooks".to_owned(),
+            self.contract.document.get("webhooks"),
+        );
+        let whole = Subject::Type(EVENT.to_owned());
+        for (name, _) in events.entries() {
+            let event = events.key(name);
+            self.add(&event, &whole);
+            let finished = self.finished[WEBHOOKS][name]
+                .pointer("/post/requestBody/content/application~1json/schema");
+            let body = EVENT_SCHEMA.iter().fold(event, |side, key| side.key(key));
+            self.schema(&body, finished);
+        }
+    }
+
     fn response(&mut self, response: &Side<'a>, finished: &'a Value, whole: &Subject) {
         self.add(response, whole);
         let schema = response.key("schema");
@@ -141,16 +169,7 @@ impl<'a> Walker<'a> {
     fn schema(&mut self, at: &Side<'a>, finished: Option<&'a Value>) {
         let Some(finished) = finished else { return };
         let (component, finished) = self.resolved(finished);
-        let Some(name) = self.contract.names(at.value()) else {
-            return self.inside(at, component, finished);
-        };
-        if self.seen.insert((name, component)) {
-            let definition = self.contract.definition(name);
-            if let Some(component) = component {
-                self.add(&definition, &Subject::Type(component.to_owned()));
-            }
-            self.open.push((definition, component, finished));
-        }
+        self.part(at, component, finished);
     }
 
     fn inside(&mut self, at: &Side<'a>, component: Option<&'a str>, finished: &'a Value) {
@@ -167,6 +186,10 @@ impl<'a> Walker<'a> {
             }
             self.schema(&property, Some(inner));
         }
+        let parts = at.key("allOf");
+        for index in 0..parts.items().len() {
+            self.part(&parts.item(index), component, finished);
+        }
         for key in ["items", "additionalProperties"] {
             let inner = at.key(key);
             if inner.value().is_object() {
@@ -174,6 +197,20 @@ impl<'a> Walker<'a> {
             }
         }
         self.shape(&at.key(SHAPE), component, finished);
+    }
+
+    /// A schema that became a component, or as a part of an `allOf` a part of it.
+    fn part(&mut self, at: &Side<'a>, component: Option<&'a str>, finished: &'a Value) {
+        let Some(name) = self.contract.names(at.value()) else {
+            return self.inside(at, component, finished);
+        };
+        if self.seen.insert((name, component)) {
+            let definition = self.contract.definition(name);
+            if let Some(component) = component {
+                self.add(&definition, &Subject::Type(component.to_owned()));
+            }
+            self.open.push((definition, component, finished));
+        }
     }
 
     /// An example's shape, where the type was inferred from it.

@@ -20,7 +20,7 @@ mod same;
 mod schema;
 mod types;
 mod values;
-mod webhooks;
+pub mod webhooks;
 
 use serde_json::Value;
 

@@ -42,7 +42,8 @@ pub fn compare<'a>(c: &mut Comparer<'a>, webhooks: &Pair<'a>) {
     }
 }
 
-const SCHEMA: [&str; 5] = [
+/// Where an event has its schema.
+pub const SCHEMA: [&str; 5] = [
     "post",
     "requestBody",
     "content",

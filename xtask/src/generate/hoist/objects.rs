@@ -2,7 +2,7 @@
 //!
 //! - One that an overlay names (`x-huntress-name`) has that name.
 //! - One with an `id` is a reference: `account: {id, name}` is `AccountRef`, wherever it
-//!   stands.
+//!   stands. One whose `id` may be null refers to nothing then, so it is none.
 //! - Any other has the name of a component of the same shape, or else of its place, which a
 //!   person should then give a better one.
 //!
@@ -218,7 +218,8 @@ fn after_place(owner: &str, property: &str) -> String {
 /// The name of an object that has one by overlay or by its `id`.
 fn own_name(schema: &Value, property: &str) -> Option<String> {
     let by_overlay = schema[NAME].as_str().map(str::to_owned);
-    let has_id = schema["properties"].get("id").is_some();
+    let id = schema["properties"].get("id");
+    let has_id = id.is_some_and(|id| id["nullable"] != true);
     by_overlay.or_else(|| has_id.then(|| format!("{}Ref", pascal(property))))
 }
 
@@ -237,6 +238,9 @@ fn add_up(component: &mut Value, other: Value, name: &str) -> Result<()> {
         let existing = ours.entry(key.clone()).or_insert_with(|| schema.clone());
         if existing["type"] != schema["type"] {
             bail!("two objects are named {name}, but their {key} differ: {existing} and {schema}");
+        }
+        if schema["nullable"] == true {
+            existing["nullable"] = json!(true);
         }
         if existing["properties"].is_object() {
             add_up(existing, schema.clone(), &format!("{name}.{key}"))?;
