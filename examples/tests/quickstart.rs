@@ -1,35 +1,14 @@
 //! The quickstart as a new user runs it: without credentials, and with them.
 
-use std::path::PathBuf;
+mod support;
+
 use std::process::{Command, Output};
 
 use huntress_simulator::Simulator;
+use support::example;
 
-/// `cargo test` builds the examples beside the tests.
 fn quickstart() -> Command {
-    let mut folder = std::env::current_exe().unwrap();
-    folder.pop();
-    if folder.ends_with("deps") {
-        folder.pop();
-    }
-    let name = format!("quickstart{}", std::env::consts::EXE_SUFFIX);
-    let program: PathBuf = folder.join("examples").join(name);
-    assert!(
-        program.exists(),
-        "{} is not built; run `cargo test --workspace`",
-        program.display()
-    );
-    let mut command = Command::new(program);
-    for pair in [
-        "API_KEY",
-        "API_SECRET",
-        "PUBLIC_KEY",
-        "PRIVATE_KEY",
-        "BASE_URL",
-    ] {
-        command.env_remove(format!("HUNTRESS_{pair}"));
-    }
-    command
+    example("quickstart")
 }
 
 fn run(command: &mut Command) -> Output {
