@@ -16,7 +16,7 @@
 //! | `GET /swagger_doc.json`, `GET /v1/webhooks_doc.json` | the vendor's contract |
 //! | `GET /openapi.json` | what it was made into |
 //!
-//! None of it needs a key or counts against the quota.
+//! And what [`crate::webhooks::control`] answers. None of it needs a key or counts against the quota.
 
 use hyper::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -27,6 +27,7 @@ use crate::faults::Fault;
 use crate::refusal::Refusal;
 use crate::rows::RowError;
 use crate::state::State;
+use crate::webhooks;
 
 /// What stands before the path of a list.
 const ROWS: &str = "/_simulator/rows/";
@@ -45,6 +46,9 @@ pub(crate) fn answer(state: &State, method: &Method, path: &str, body: &[u8]) ->
     let json_text = |text: &'static str| typed(StatusCode::OK, "application/json", text);
     if let Some(row) = path.strip_prefix(ROWS) {
         return rows(state, method, row, body);
+    }
+    if let Some(response) = webhooks::control::answer(state, method, path, body) {
+        return response;
     }
     match (method.as_str(), path) {
         ("GET", "/swagger_doc.json") => json_text(document::CONTRACT),

@@ -10,6 +10,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 
 use crate::document;
+use crate::webhooks::event::EventType;
+use crate::webhooks::fault::DeliveryFault;
 
 /// Something that goes wrong, how often, and where.
 ///
@@ -84,6 +86,9 @@ pub enum FaultKind {
     Drift,
     /// The last page of a list, marked in one of the ways in which the API marks it.
     OddLastPage(LastPage),
+    /// A webhook does not arrive as it should. Where it may happen is said by event types, such
+    /// as `incident_report.created`, instead of operations.
+    Delivery(DeliveryFault),
 }
 
 /// How a page says that it is the last one.
@@ -140,7 +145,8 @@ impl Fault {
         self
     }
 
-    /// For this operation, such as `list_agents`, and others that are named in the same way.
+    /// For this operation, such as `list_agents`, and others that are named in the same way;
+    /// for this event, such as `escalation.closed`, where it is a fault of a webhook.
     #[must_use]
     pub fn on(mut self, operation: impl Into<String>) -> Self {
         self.operations.push(operation.into());
@@ -170,6 +176,10 @@ impl Fault {
             && !(0.0..=1.0).contains(&rate)
         {
             return Err(format!("rate {rate} is not from 0.0 to 1.0"));
+        }
+        if let FaultKind::Delivery(_) = self.kind {
+            let events = self.operations.iter().map(|name| name.parse::<EventType>());
+            return events.map(|event| event.map(drop)).collect();
         }
         let known = document::operation_ids();
         match self.operations.iter().find(|name| !known.contains(*name)) {

@@ -28,6 +28,7 @@ mod siem;
 mod state;
 mod token;
 mod values;
+mod webhooks;
 mod world;
 mod writing;
 
@@ -51,12 +52,18 @@ use quota::Limit;
 pub use record::{Answered, Write};
 pub use rows::RowError;
 use state::State;
+pub use webhooks::delivery::{Attempt, Delivery};
+pub use webhooks::endpoint::{Endpoint, Webhook};
+pub use webhooks::event::{Category, EventType};
+pub use webhooks::fault::DeliveryFault;
+use webhooks::{live, sender};
 
 /// A running simulator; it stops when dropped, its connections included.
 pub struct Simulator {
     address: SocketAddr,
     state: Arc<State>,
-    server: JoinHandle<()>,
+    /// The server, and what sends webhooks.
+    tasks: Vec<JoinHandle<()>>,
 }
 
 /// Configures a [`Simulator`]; see [`Simulator::builder`].
@@ -217,8 +224,8 @@ impl Simulator {
         self.state.set_log_time(now);
     }
 
-    /// Makes everything as it was at the start: the data, the faults, the quota, and what
-    /// was recorded.
+    /// Makes everything as it was at the start: the data, the faults, the quota, what was
+    /// recorded, the endpoints of webhooks and what was sent to them.
     pub fn reset(&self) {
         self.state.reset();
     }
@@ -384,6 +391,28 @@ impl SimulatorBuilder {
         self
     }
 
+    /// An endpoint that hears of what happens; can be given five times for each account.
+    pub fn webhook(mut self, webhook: Webhook) -> Self {
+        self.options.webhooks.push(webhook);
+        self
+    }
+
+    /// The share of every wait between attempts to deliver a webhook, and of every other time
+    /// that is counted for them, that is really waited, above 0.0 and at most 1.0; 1 by
+    /// default, which takes 28 hours until a message is given up. With 0.000001 it takes a
+    /// tenth of a second. A receiver has 15 seconds to answer in any case.
+    pub fn webhook_time_scale(mut self, share: f64) -> Self {
+        self.options.webhook_time_scale = share;
+        self
+    }
+
+    /// Lets incidents, escalations, platform actions and notices happen in the first account,
+    /// so many events a minute, from 0.01 to 60,000; by default nothing happens by itself.
+    pub fn live(mut self, rate: f64) -> Self {
+        self.options.live = Some(rate);
+        self
+    }
+
     /// Whether every request is logged to the standard error; by default none is.
     pub fn verbose(mut self, verbose: bool) -> Self {
         self.options.verbose = verbose;
@@ -401,18 +430,25 @@ impl SimulatorBuilder {
         checked.map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
         let listener = TcpListener::bind(self.address).await?;
         let address = listener.local_addr()?;
-        let state = Arc::new(State::new(self.options));
-        let server = tokio::spawn(connection::serve(listener, Arc::clone(&state)));
+        let live = self.options.live;
+        let base_url = format!("http://{address}");
+        let state = Arc::new(State::new(self.options, base_url));
+        let mut tasks = vec![
+            tokio::spawn(connection::serve(listener, Arc::clone(&state))),
+            tokio::spawn(sender::run(Arc::clone(&state.outbox))),
+        ];
+        let live = live.map(|rate| tokio::spawn(live::run(Arc::clone(&state), rate)));
+        tasks.extend(live);
         Ok(Simulator {
             address,
             state,
-            server,
+            tasks,
         })
     }
 }
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        self.server.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }

@@ -1,12 +1,17 @@
 //! What can be chosen of a simulator, but for its address; the defaults are here alone.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::faults::Fault;
 use crate::order::Ties;
 use crate::quota::Limit;
 use crate::siem::LogOptions;
+use crate::webhooks::endpoint::{Webhook, check_all};
 use crate::world::{IDS, Sizes};
+
+/// How many events a minute there may be.
+const LIVE_RATES: RangeInclusive<f64> = 0.01..=60_000.0;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -22,6 +27,11 @@ pub(crate) struct Options {
     pub(crate) reaction: Duration,
     pub(crate) strict_parameters: bool,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) webhooks: Vec<Webhook>,
+    /// The share of every wait of theirs that is waited.
+    pub(crate) webhook_time_scale: f64,
+    /// Events a minute.
+    pub(crate) live: Option<f64>,
     pub(crate) verbose: bool,
 }
 
@@ -40,6 +50,9 @@ impl Default for Options {
             reaction: Duration::from_secs(2),
             strict_parameters: false,
             faults: Vec::new(),
+            webhooks: Vec::new(),
+            webhook_time_scale: 1.0,
+            live: None,
             verbose: false,
         }
     }
@@ -77,6 +90,21 @@ impl Options {
                 return Err(format!("the rate of {of} {rate} is not from 0.0 to 1.0"));
             }
         }
+        let scale = self.webhook_time_scale;
+        if !(scale > 0.0 && scale <= 1.0) {
+            return Err(format!(
+                "the time scale of webhooks {scale} is not above 0.0 and at most 1.0"
+            ));
+        }
+        if let Some(rate) = self.live
+            && !(LIVE_RATES.contains(&rate))
+        {
+            let (least, most) = (LIVE_RATES.start(), LIVE_RATES.end());
+            return Err(format!(
+                "{rate} events a minute are not from {least} to {most}"
+            ));
+        }
+        check_all(&self.webhooks, sizes.accounts)?;
         self.faults.iter().try_for_each(Fault::check)
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::dates;
 use crate::document::Document;
@@ -16,6 +17,11 @@ use crate::options::Options;
 use crate::quota::Quota;
 use crate::record::Record;
 use crate::rows::{List, RowError};
+use crate::webhooks::delivery::Message;
+use crate::webhooks::endpoint::{Endpoint, Webhook};
+use crate::webhooks::event::EventType;
+use crate::webhooks::happen;
+use crate::webhooks::outbox::Outbox;
 use crate::world::{ACCOUNTS, World};
 
 pub(crate) struct State {
@@ -25,6 +31,11 @@ pub(crate) struct State {
     pub(crate) quota: Quota,
     pub(crate) faults: Faults,
     pub(crate) record: Record,
+    pub(crate) outbox: Arc<Outbox>,
+    /// Where the API is, as webhooks tell.
+    base_url: String,
+    /// What decides to which record something happens.
+    chance: Mutex<fastrand::Rng>,
     /// The data, by account.
     worlds: Mutex<BTreeMap<i64, World>>,
     /// Where the log ends, if not now.
@@ -32,8 +43,12 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(options: Options) -> Self {
+    pub(crate) fn new(options: Options, base_url: String) -> Self {
+        let scale = options.webhook_time_scale;
         Self {
+            outbox: Arc::new(Outbox::new(&options.webhooks, scale, options.seed)),
+            base_url,
+            chance: Mutex::new(fastrand::Rng::with_seed(options.seed)),
             document: Arc::clone(Document::committed()),
             keys: Keys::new(options.sizes.accounts),
             quota: Quota::new(options.limit),
@@ -46,7 +61,7 @@ impl State {
     }
 
     /// Makes everything as it was at the start: the data, the faults, the quota, and what was
-    /// recorded.
+    /// recorded, the endpoints and what was sent to them.
     pub(crate) fn reset(&self) {
         let mut worlds = self.worlds.lock().unwrap_or_else(PoisonError::into_inner);
         worlds.clear();
@@ -55,6 +70,53 @@ impl State {
         *self.log_time() = None;
         self.faults
             .reset(self.options.faults.clone(), self.options.seed);
+        *self.chance() = fastrand::Rng::with_seed(self.options.seed);
+        self.outbox.reset(&self.options.webhooks, self.options.seed);
+    }
+
+    fn chance(&self) -> MutexGuard<'_, fastrand::Rng> {
+        self.chance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an endpoint, or says why it can be none.
+    pub(crate) fn add_webhook(&self, webhook: &Webhook) -> Result<Endpoint, String> {
+        webhook.check(self.options.sizes.accounts)?;
+        self.outbox.add(webhook)
+    }
+
+    /// Sends a test message to an endpoint; false where there is none.
+    pub(crate) fn send_test(&self, endpoint: u64) -> bool {
+        let test = Message {
+            event: None,
+            account: HOME,
+            payload: json!({"message": "This is a test of your endpoint."}),
+        };
+        self.outbox.post_to(endpoint, &test, &self.faults)
+    }
+
+    /// Lets something happen in the first account; returns what is told of it.
+    pub(crate) fn happen(&self, event: EventType) -> Result<Value, RowError> {
+        let done = self.with_world(HOME, |world| {
+            let mut chance = self.chance();
+            let message = happen::happen(world, event, &self.base_url, &mut chance)?;
+            self.outbox.post(&message, &self.faults);
+            Ok(message.payload)
+        });
+        done.unwrap_or_else(|| Err(RowError::not_found("there is no first account")))
+    }
+
+    /// Tells those who listen what was done to the rows of an account.
+    fn tell(&self, world: &mut World) {
+        if world.puts.is_empty() {
+            return;
+        }
+        if !self.outbox.hears(world.account_id) {
+            world.puts.clear();
+            return;
+        }
+        for message in happen::told(world, &self.base_url) {
+            self.outbox.post(&message, &self.faults);
+        }
     }
 
     pub(crate) fn set_log_time(&self, now: SystemTime) {
@@ -97,7 +159,9 @@ impl State {
         if let Some(accounts) = accounts {
             world.copy_changes(ACCOUNTS, accounts);
         }
-        Some(with(world))
+        let done = with(world);
+        self.tell(world);
+        Some(done)
     }
 
     /// Does something with the rows of a list, as the API names it without `/v1/`.

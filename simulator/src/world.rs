@@ -28,6 +28,8 @@ pub(crate) const SIGNALS: &str = "/v1/signals";
 pub(crate) const ACCESS_RULES: &str = "/v1/unwanted_access_rules";
 pub(crate) const SUBSCRIPTIONS: &str = "/v1/reseller/subscriptions";
 pub(crate) const REMEDIATIONS: &str = "/v1/incident_reports/{incident_report_id}/remediations";
+/// The lists that webhooks tell of.
+const TOLD: [&str; 3] = [INCIDENTS, ESCALATIONS, PLATFORM_ACTIONS];
 /// How many ids each list has to itself.
 pub(crate) const IDS: i64 = 10_000_000;
 
@@ -71,6 +73,17 @@ pub(crate) struct Counts {
     pub(crate) billable: usize,
 }
 
+/// A row of one of the lists that webhooks tell of, that was put.
+pub(crate) struct Put {
+    pub(crate) list: &'static str,
+    pub(crate) id: i64,
+    /// Its status before: `None` where it was as made, or not there; `Some(None)` where it was
+    /// deleted.
+    pub(crate) before: Option<Option<Value>>,
+    /// Its status now.
+    pub(crate) after: Value,
+}
+
 /// The data of one account.
 pub(crate) struct World {
     pub(crate) document: Arc<Document>,
@@ -81,6 +94,10 @@ pub(crate) struct World {
     changes: HashMap<String, Changes>,
     /// What the firewall of an agent will say, and when.
     pub(crate) reactions: HashMap<i64, (Timestamp, &'static str)>,
+    /// What was put since somebody last looked.
+    pub(crate) puts: Vec<Put>,
+    /// How many notices there were.
+    pub(crate) notices: i64,
     /// What each organization has as made, by its number.
     pub(crate) counts: OnceLock<Vec<Counts>>,
     /// Rows as made in the order of a field, by list and field.
@@ -97,6 +114,8 @@ impl World {
             sizes,
             changes: HashMap::new(),
             reactions: HashMap::new(),
+            puts: Vec::new(),
+            notices: 1,
             counts: OnceLock::new(),
             orders: Mutex::default(),
         }
@@ -106,7 +125,19 @@ impl World {
     pub(crate) fn put(&mut self, list: &str, parents: &[i64], row: Value) {
         let id = row["id"].as_i64().unwrap_or_default();
         let rows = self.changes.entry(address(list, parents)).or_default();
-        rows.insert(id, Some(row));
+        let told = TOLD.iter().find(|told| **told == list);
+        let after = told.map(|_| row["status"].clone());
+        let before = rows.insert(id, Some(row));
+        if let (Some(list), Some(after)) = (told, after) {
+            let status = |row: Value| row["status"].clone();
+            let before = before.map(|row| row.map(status));
+            self.puts.push(Put {
+                list,
+                id,
+                before,
+                after,
+            });
+        }
     }
 
     pub(crate) fn delete(&mut self, list: &str, parents: &[i64], id: i64) {
