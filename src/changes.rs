@@ -84,7 +84,7 @@ macro_rules! changed_since {
 }
 pub(crate) use changed_since;
 
-/// What has changed in a list; made by `changed_since` of the ten lists that show it.
+/// What has changed in a list; made by `changed_since` of the lists that show it.
 ///
 /// A [`Stream`]; [`try_next`](Self::try_next) works without the trait. A record that does not
 /// decode is an error for which [`Error::is_record`] holds, and the next one follows. A page

@@ -307,8 +307,8 @@ impl Operation {
 }
 
 /// Whether what has changed in a list can be found: its records show `updated_at`, it sorts
-/// by that and by `id`, newest first, and its pages take a size and a token. A deprecated list
-/// is left as it is.
+/// by that and by `id`, newest first, and its pages take a size and a token. So does a list that
+/// is deprecated: that must not take away what programs call.
 fn shows_changes(document: &Value, operation: &Value) -> bool {
     let schemas = &document["components"]["schemas"];
     let Some((_, page)) = success(document, operation) else {
@@ -333,7 +333,6 @@ fn shows_changes(document: &Value, operation: &Value) -> bool {
             .all(|value| known.iter().any(|known| known == value))
     };
     envelope["kind"] == "page"
-        && operation["deprecated"] != true
         && shows("updated_at")
         && takes("sort_field", &["updated_at", "id"])
         && takes("sort_direction", &["desc"])

@@ -54,6 +54,8 @@ fn the_lists_that_show_changes_are_those_whose_records_are_dated_and_sorted_by_d
         shown(&text),
         [
             "list_agents",
+            // Added by an overlay: ten are in the vendor's document.
+            "list_billing_reports",
             "list_escalations",
             "list_identities",
             "list_incident_reports",
@@ -72,7 +74,7 @@ fn the_lists_that_show_changes_are_those_whose_records_are_dated_and_sorted_by_d
         document.pointer_mut(parent).expect(parent)[key] = value;
         shown(&document.to_string())
     };
-    let gone = |ids: Vec<String>, id: &str| ids.len() == 9 && !ids.iter().any(|one| one == id);
+    let gone = |ids: Vec<String>, id: &str| ids.len() == 10 && !ids.iter().any(|one| one == id);
     let schemas = "/components/schemas";
     let without = changed(
         &format!("{schemas}/Signal/properties"),
@@ -81,7 +83,7 @@ fn the_lists_that_show_changes_are_those_whose_records_are_dated_and_sorted_by_d
     assert!(gone(without, "list_signals"));
     let signals = "/paths/~1v1~1signals/get";
     let deprecated = changed(&format!("{signals}/deprecated"), true.into());
-    assert!(gone(deprecated, "list_signals"));
+    assert_eq!(deprecated, shown(&text), "programs call it");
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     let parameters = document.pointer(&format!("{signals}/parameters")).unwrap();
     for (place, parameter) in parameters.as_array().unwrap().iter().enumerate() {
