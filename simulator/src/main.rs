@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
-use huntress_simulator::{Fault, RetryAfter, Simulator, SimulatorBuilder};
-use serde_json::{Deserializer, Value};
+use huntress_simulator::{Fault, RetryAfter, Simulator, SimulatorBuilder, Webhook};
+use serde_json::{Deserializer, Value, json};
 
 /// The Huntress REST API on loopback, with made-up data.
 ///
@@ -35,6 +35,9 @@ use serde_json::{Deserializer, Value};
 ///   POST, GET, DELETE /_simulator/faults      adds, lists and removes faults
 ///   POST /_simulator/rows/agents              puts a row
 ///   PATCH, DELETE /_simulator/rows/agents/7   changes and removes it
+///   POST, GET, DELETE /_simulator/webhooks    adds, lists and removes endpoints
+///   GET /_simulator/deliveries                what was sent to them, and what came of it
+///   POST /_simulator/events                   lets an event happen
 ///   DELETE /_simulator/state                  makes everything as it was at the start
 ///   GET /swagger_doc.json, /v1/webhooks_doc.json, /openapi.json   the documents
 #[derive(Parser)]
@@ -85,7 +88,21 @@ struct Arguments {
     /// can be given more than once, as a list, or each on a line of its own
     #[arg(long = "fault", value_name = "JSON", value_parser = faults)]
     faults: Vec<Several>,
-    /// Print one line of JSON with url, key and secret instead
+    /// An http URL that hears of what happens in the first account; can be given up to five
+    /// times, or with spaces in between
+    #[arg(long = "webhook", value_name = "URL", value_delimiter = ' ')]
+    webhooks: Vec<String>,
+    /// What to sign with, for the first URL, the second, and so on; else a secret is made up
+    /// and printed
+    #[arg(long = "webhook-secret", value_name = "SECRET", value_delimiter = ' ')]
+    webhook_secrets: Vec<String>,
+    /// The share of every wait between attempts that is really waited [default: 1]
+    #[arg(long, value_name = "SHARE")]
+    webhook_time_scale: Option<f64>,
+    /// Let incidents, escalations and so on happen, so many events a minute
+    #[arg(long, value_name = "RATE")]
+    live: Option<f64>,
+    /// Print one line of JSON with url, key, secret and webhook_secrets instead
     #[arg(long)]
     json: bool,
     /// Log every request to the standard error
@@ -185,6 +202,15 @@ impl Arguments {
         builder = set(builder, sizes.signals, SimulatorBuilder::signals);
         builder = set(builder, sizes.accounts, SimulatorBuilder::accounts);
         builder = set(builder, sizes.others, SimulatorBuilder::others);
+        builder = set(
+            builder,
+            self.webhook_time_scale,
+            SimulatorBuilder::webhook_time_scale,
+        );
+        builder = set(builder, self.live, SimulatorBuilder::live);
+        for webhook in webhooks(self.webhooks, self.webhook_secrets) {
+            builder = builder.webhook(webhook);
+        }
         builder = set(builder, self.odd_shapes, SimulatorBuilder::odd_shapes);
         builder = set(builder, self.quota_body, SimulatorBuilder::quota_body);
         let log = self.log;
@@ -213,6 +239,46 @@ impl Arguments {
         let faults = self.faults.into_iter().flat_map(|several| several.0);
         faults.fold(builder, SimulatorBuilder::fault)
     }
+}
+
+/// An endpoint for each URL, with its secret where there is one.
+fn webhooks(urls: Vec<String>, secrets: Vec<String>) -> Vec<Webhook> {
+    let mut secrets = secrets.into_iter();
+    let webhooks = urls.into_iter().map(|url| {
+        let webhook = Webhook::new(url);
+        match secrets.next() {
+            Some(secret) => webhook.secret(secret),
+            None => webhook,
+        }
+    });
+    webhooks.collect()
+}
+
+/// How to reach a simulator, in a form that a script can read.
+fn reached(simulator: &Simulator, as_json: bool) -> String {
+    let (url, credentials) = (simulator.base_url(), simulator.credentials());
+    let (key, secret) = (&credentials.key, &credentials.secret);
+    let endpoints = simulator.webhooks().into_iter();
+    let secrets: Vec<_> = endpoints.map(|endpoint| endpoint.secret).collect();
+    if as_json {
+        let mut line = json!({"url": url, "key": key, "secret": secret});
+        if !secrets.is_empty() {
+            line["webhook_secrets"] = json!(secrets);
+        }
+        return format!("{line}\n");
+    }
+    let mut lines =
+        format!("HUNTRESS_BASE_URL={url}\nHUNTRESS_API_KEY={key}\nHUNTRESS_API_SECRET={secret}\n");
+    for (place, secret) in secrets.iter().enumerate() {
+        // The second has a number, and so on.
+        let number = if place > 0 {
+            format!("_{}", place + 1)
+        } else {
+            String::new()
+        };
+        lines.push_str(&format!("HUNTRESS_WEBHOOK_SECRET{number}={secret}\n"));
+    }
+    lines
 }
 
 /// Sets an option of a builder, where it is given.
@@ -258,6 +324,10 @@ async fn main() -> io::Result<()> {
     {
         eprintln!("warning: {address} can be reached by others");
     }
+    if arguments.webhook_secrets.len() > arguments.webhooks.len() {
+        let why = "there is a --webhook-secret without a --webhook\n";
+        command.error(ErrorKind::TooManyValues, why).exit();
+    }
     let json = arguments.json;
     let simulator = match arguments.into_builder().start().await {
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
@@ -265,14 +335,7 @@ async fn main() -> io::Result<()> {
         }
         started => started?,
     };
-    let (url, credentials) = (simulator.base_url(), simulator.credentials());
-    let (key, secret) = (&credentials.key, &credentials.secret);
-    let reached = if json {
-        let line = serde_json::json!({"url": url, "key": key, "secret": secret});
-        format!("{line}\n")
-    } else {
-        format!("HUNTRESS_BASE_URL={url}\nHUNTRESS_API_KEY={key}\nHUNTRESS_API_SECRET={secret}\n")
-    };
+    let reached = reached(&simulator, json);
     // All in one piece: a script may stop listening after the first line.
     let mut out = io::stdout().lock();
     out.write_all(reached.as_bytes())?;

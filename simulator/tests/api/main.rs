@@ -12,4 +12,5 @@ mod quota;
 mod rows;
 mod siem;
 mod support;
+mod webhooks;
 mod writes;
