@@ -166,7 +166,8 @@ impl Simulator {
     /// The list is named as the API does, without `/v1/`: `agents`,
     /// `incident_reports/7/remediations`, and `accounts/2/agents` for another account than
     /// the first. Without an `id` the row gets the next one that is free. `updated_at` is now
-    /// unless it is given.
+    /// unless it is given. The [endpoints](Self::webhooks) hear of a row that is new, or that
+    /// has come to its end.
     ///
     /// Returns the row as it can be read.
     ///

@@ -202,15 +202,11 @@ impl Arguments {
         builder = set(builder, sizes.signals, SimulatorBuilder::signals);
         builder = set(builder, sizes.accounts, SimulatorBuilder::accounts);
         builder = set(builder, sizes.others, SimulatorBuilder::others);
-        builder = set(
-            builder,
-            self.webhook_time_scale,
-            SimulatorBuilder::webhook_time_scale,
-        );
         builder = set(builder, self.live, SimulatorBuilder::live);
-        for webhook in webhooks(self.webhooks, self.webhook_secrets) {
-            builder = builder.webhook(webhook);
-        }
+        let scale = self.webhook_time_scale;
+        builder = set(builder, scale, SimulatorBuilder::webhook_time_scale);
+        let webhooks = webhooks(self.webhooks, self.webhook_secrets).into_iter();
+        builder = webhooks.fold(builder, SimulatorBuilder::webhook);
         builder = set(builder, self.odd_shapes, SimulatorBuilder::odd_shapes);
         builder = set(builder, self.quota_body, SimulatorBuilder::quota_body);
         let log = self.log;

@@ -138,6 +138,26 @@ fn it_is_as_strict_and_as_generous_as_it_is_asked_to_be() {
 }
 
 #[test]
+fn the_secrets_of_endpoints_are_told() {
+    let urls = "http://127.0.0.1:9/one http://127.0.0.1:9/two";
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let mut command = program();
+    command.env("HUNTRESS_SIMULATOR_WEBHOOKS", urls);
+    command.args(["--json", "--webhook-secret", secret, "--live", "60"]);
+    let (_running, line) = start(&mut command);
+    let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let secrets = told["webhook_secrets"].as_array().unwrap();
+    assert_eq!((secrets.len(), &secrets[0]), (2, &secret.into()));
+    assert!(secrets[1].as_str().unwrap().starts_with("whsec_"));
+    let endpoints = get(
+        told["url"].as_str().unwrap(),
+        "/_simulator/webhooks",
+        "none",
+    );
+    assert!(endpoints.contains("http://127.0.0.1:9/two"), "{endpoints}");
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_a_reason() {
     for (arguments, why) in [
         (
@@ -148,6 +168,13 @@ fn what_cannot_be_is_refused_with_a_reason() {
         (["--odd-shapes", "inf"], "odd shapes inf is not"),
         (["--odd-shapes=-1", "--json"], "odd shapes -1 is not"),
         (["--accounts", "0"], "there must be an account"),
+        (["--webhook", "https://example.com"], "speaks no TLS"),
+        (
+            ["--webhook-secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+            "a --webhook-secret without a --webhook",
+        ),
+        (["--live", "0"], "0 events a minute are not"),
+        (["--webhook-time-scale", "0"], "time scale of webhooks 0 is"),
         (["--agents", "10000000"], "10000000 agents are too many"),
         (
             ["--fault", r#"{"kind":{"status":42}}"#],

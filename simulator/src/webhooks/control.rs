@@ -16,7 +16,6 @@ use std::time::Duration;
 use hyper::{Method, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
 
 use super::endpoint::Webhook;
 use super::event::EventType;
@@ -108,7 +107,7 @@ fn or_refused(answer: Result<Response<Body>, String>) -> Response<Body> {
 
 fn done(found: bool) -> Response<Body> {
     if found {
-        return answer_json(StatusCode::OK, &json!({}));
+        return empty(StatusCode::NO_CONTENT);
     }
     let why = "there is no such endpoint or message";
     Refusal::new(StatusCode::NOT_FOUND, why).into_response()

@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 /// What goes wrong with the delivery of a webhook; see
 /// [`FaultKind::Delivery`](crate::FaultKind::Delivery).
 ///
-/// What concerns signatures and headers goes wrong with the first attempt alone: when the
-/// receiver refuses it, as it should, the message comes again as it should.
+/// A signature or timestamp is wrong at the first attempt alone: when the receiver refuses it,
+/// as it should, the message comes again with the right ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DeliveryFault {
     /// The message is sent once more after it was accepted.
     Twice,
-    /// The message is held back until the next one to the same endpoint was accepted, or five
+    /// The message is held back until a later one to the same endpoint was accepted, or five
     /// minutes have passed.
     OutOfOrder,
     /// The message is sent so many milliseconds after it happened.

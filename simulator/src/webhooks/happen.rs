@@ -21,7 +21,7 @@ use crate::world::{IDS, INCIDENTS, World};
 /// Longer than any escalation may wait.
 const TOO_LONG: i64 = 20 * DAY;
 /// How many rows are looked at for one that something can happen to.
-const CANDIDATES: usize = 50;
+const CANDIDATES: usize = 20;
 const SEVERITIES: [&str; 3] = ["low", "high", "critical"];
 
 /// Lets an event happen, to a record of the world or to a new one.

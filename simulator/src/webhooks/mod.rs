@@ -8,6 +8,7 @@
 //! - [`fault`]: what goes wrong with a message on its way;
 //! - [`endpoint`]: who listens, and whether they still do;
 //! - [`delivery`]: one message on its way to one endpoint;
+//! - [`attempt`]: one attempt at that, and how it ended;
 //! - [`payload`]: what is said of a row;
 //! - [`happen`]: lets something happen;
 //! - [`outbox`]: all endpoints and deliveries, and which attempt is due;
@@ -15,6 +16,7 @@
 //! - [`live`]: a clock that lets something happen from time to time;
 //! - [`control`], [`library`]: all of this over HTTP and for tests in Rust.
 
+mod attempt;
 pub(crate) mod control;
 pub(crate) mod delivery;
 pub(crate) mod endpoint;

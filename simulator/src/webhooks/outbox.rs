@@ -8,15 +8,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
-use hyper::Uri;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::delivery::{Attempt, Delivery, Message};
+use super::attempt::{Job, Outcome, Wish};
+use super::delivery::{Delivery, Message};
 use super::endpoint::{Endpoint, GRACE, Listener, MOST, Webhook, too_many};
 use super::fault::DeliveryFault;
-use super::schedule::{Failure, wait};
+use super::schedule::wait;
 use super::signature::Secret;
 use crate::faults::{FaultKind, Faults};
 
@@ -27,36 +27,6 @@ const HELD: Duration = Duration::from_secs(5 * 60);
 /// The letters of an id.
 const LETTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const ID_LENGTH: usize = 27;
-
-/// An attempt that is to be made now.
-pub(crate) struct Job {
-    pub(crate) delivery: u64,
-    pub(crate) uri: Uri,
-    /// Id, timestamp and signature, by the names of their headers.
-    pub(crate) headers: [(&'static str, String); 3],
-    pub(crate) body: String,
-}
-
-/// How an attempt ended.
-pub(crate) enum Outcome {
-    Answer {
-        status: u16,
-        retry_after: Option<Duration>,
-        wish: Option<Wish>,
-    },
-    TimedOut,
-    /// No connection, or one that broke, and why.
-    Broken(String),
-}
-
-/// What an answer can ask for, in its header `webhook-delivery`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
-    /// No more attempts at this message.
-    AbortMessage,
-    /// No more messages.
-    Disable,
-}
 
 pub(crate) struct Outbox {
     /// The share of every wait that is waited.
@@ -228,7 +198,7 @@ impl Inner {
             if again {
                 schedule(listener, delivery, key, now, Duration::ZERO);
             }
-            release(listener, &mut self.deliveries, now);
+            release(listener, &mut self.deliveries, key, now);
         }
         if wish == Some(Wish::Disable) {
             listener.health.disabled = true;
@@ -262,51 +232,22 @@ fn give_up(listener: &mut Listener, deliveries: &mut BTreeMap<u64, Delivery>, wh
     }
 }
 
-/// Lets those go that waited for another one to be accepted.
-fn release(listener: &mut Listener, deliveries: &mut BTreeMap<u64, Delivery>, now: Instant) {
-    for key in std::mem::take(&mut listener.held) {
+/// Lets those go that waited for a later one to be accepted.
+fn release(
+    listener: &mut Listener,
+    deliveries: &mut BTreeMap<u64, Delivery>,
+    accepted: u64,
+    now: Instant,
+) {
+    for key in listener
+        .held
+        .extract_if(.., |held| *held < accepted)
+        .collect::<Vec<_>>()
+    {
         listener.queue.retain(|(_, queued)| *queued != key);
         if let Some(delivery) = deliveries.get_mut(&key) {
             schedule(listener, delivery, key, now, Duration::ZERO);
         }
-    }
-}
-
-impl Outcome {
-    /// Why it is no success.
-    fn failure(&self) -> Option<Failure> {
-        match *self {
-            Self::Answer {
-                status: 200..=299, ..
-            } => None,
-            Self::Answer {
-                status,
-                retry_after,
-                ..
-            } => Some(Failure::Answer {
-                status,
-                retry_after,
-            }),
-            Self::TimedOut => Some(Failure::TimedOut),
-            Self::Broken(_) => Some(Failure::Broken),
-        }
-    }
-
-    fn wish(&self) -> Option<Wish> {
-        match self {
-            Self::Answer { wish, .. } => *wish,
-            _ => None,
-        }
-    }
-
-    /// As others may see it.
-    fn attempt(self, at: String) -> Attempt {
-        let (status, error) = match self {
-            Self::Answer { status, .. } => (Some(status), None),
-            Self::TimedOut => (None, Some("no answer in time".to_owned())),
-            Self::Broken(why) => (None, Some(why)),
-        };
-        Attempt { at, status, error }
     }
 }
 

@@ -15,7 +15,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::outbox::{Job, Outbox, Outcome, Wish};
+use super::attempt::{Job, Outcome, Wish};
+use super::outbox::Outbox;
 
 /// How long a receiver may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(15);
