@@ -15,10 +15,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use huntress::Client;
 use huntress::jiff::Timestamp;
 use huntress::siem::{Checkpoint, Window};
-use huntress_simulator::Simulator;
 
 const QUERY: &str = "FROM logs | KEEP uuid, @timestamp, host.name, event.action, message";
 /// Where the first run begins.
@@ -33,27 +31,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let Some((file, once)) = arguments() else {
         return Err("usage: siem_tail [--once] FILE-FOR-THE-CHECKPOINT".into());
     };
-    let real = ["HUNTRESS_API_KEY", "HUNTRESS_PUBLIC_KEY"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some());
-    // Kept until the end: the simulator stops when it is dropped.
-    let simulator = if real {
-        None
-    } else {
-        Some(Simulator::start().await?)
-    };
-    let client = match &simulator {
-        None => Client::from_env()?,
-        Some(simulator) => {
-            eprintln!("No credentials in the environment: a made-up log");
-            let builder = Client::builder().base_url(simulator.base_url());
-            builder
-                .credentials(simulator.credentials().pair())
-                .build()?
-        }
-    };
+    // `Client::from_env()?`, or a simulator where there are no credentials.
+    let api = examples::connect().await?;
 
-    let mut query = client.siem(QUERY).max_requests_per_minute(REQUESTS);
+    let mut query = api.client.siem(QUERY).max_requests_per_minute(REQUESTS);
     query = match load(&file)? {
         Some(checkpoint) => query.from(checkpoint),
         None => query.since(Timestamp::now() - BACK),
