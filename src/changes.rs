@@ -116,6 +116,14 @@ pub(crate) use changed_since;
 /// # }
 /// ```
 ///
+/// A list whose records do not say when they changed has no `changed_since`:
+///
+/// ```compile_fail
+/// # fn f(client: huntress::Client) {
+/// client.list_accounts().changed_since(huntress::Cursor::beginning());
+/// # }
+/// ```
+///
 /// # What is promised
 ///
 /// At least once: whoever keeps [`cursor`](Self::cursor) after everything that was given out

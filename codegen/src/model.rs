@@ -61,7 +61,7 @@ pub struct Operation {
     pub body: Option<String>,
     pub envelope: Envelope,
     pub page_token: PageToken,
-    /// Whether what has changed in the list can be found: see [`shows_changes`].
+    /// Whether what has changed in the list can be found: see `shows_changes`.
     pub changed_since: bool,
 }
 

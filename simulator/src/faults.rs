@@ -179,7 +179,7 @@ impl Fault {
         }
         if let FaultKind::Delivery(_) = self.kind {
             let events = self.operations.iter().map(|name| name.parse::<EventType>());
-            return events.map(|event| event.map(drop)).collect();
+            return events.try_for_each(|event| event.map(drop));
         }
         let known = document::operation_ids();
         match self.operations.iter().find(|name| !known.contains(*name)) {
