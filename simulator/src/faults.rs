@@ -178,7 +178,7 @@ impl Fault {
             return Err(format!("rate {rate} is not from 0.0 to 1.0"));
         }
         if let FaultKind::Delivery(_) = self.kind {
-            let events = self.operations.iter().map(|name| name.parse::<EventType>());
+            let mut events = self.operations.iter().map(|name| name.parse::<EventType>());
             return events.try_for_each(|event| event.map(drop));
         }
         let known = document::operation_ids();
