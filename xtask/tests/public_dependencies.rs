@@ -17,7 +17,16 @@ fn rustdoc() -> Value {
     let target = root.join(std::env::var("CARGO_TARGET_DIR").unwrap_or("target".to_owned()));
     let output = Command::new(env!("CARGO"))
         .current_dir(root)
-        .args(["rustdoc", "--quiet", "-p", "huntress", "--lib", "--"])
+        .args([
+            "rustdoc",
+            "--quiet",
+            "-p",
+            "huntress",
+            "--features",
+            "axum",
+            "--lib",
+            "--",
+        ])
         .args(["-Z", "unstable-options", "--output-format", "json"])
         .env("RUSTC_BOOTSTRAP", "1")
         .output()
