@@ -72,9 +72,6 @@ pub enum FaultKind {
     InvalidJson,
     /// A page with an item whose `id` is text.
     MalformedItem,
-    /// A page of the log with a row whose `message` ends with half of a character: the escape
-    /// of a surrogate without the other one.
-    LoneSurrogate,
     /// A page whose next page is itself, for ever.
     EndlessToken,
     /// A page that names a URL of another host for the next one.
@@ -178,8 +175,8 @@ impl Fault {
             return Err(format!("rate {rate} is not from 0.0 to 1.0"));
         }
         if let FaultKind::Delivery(_) = self.kind {
-            let mut events = self.operations.iter().map(|name| name.parse::<EventType>());
-            return events.try_for_each(|event| event.map(drop));
+            let mut events = self.operations.iter();
+            return events.try_for_each(|name| name.parse::<EventType>().map(drop));
         }
         let known = document::operation_ids();
         match self.operations.iter().find(|name| !known.contains(*name)) {

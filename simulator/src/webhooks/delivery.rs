@@ -1,5 +1,6 @@
 //! One message on its way to one endpoint, as a test can look at it.
 
+use fastrand::Rng;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -39,6 +40,18 @@ pub struct Delivery {
     pub next_attempt: Option<String>,
     /// Why there will be none although the message was not accepted.
     pub given_up: Option<String>,
+}
+
+impl Delivery {
+    /// Random numbers for the next attempt. They follow from the message alone, so that they
+    /// are the same however fast others are answered.
+    pub(crate) fn chance(&self) -> Rng {
+        let mut mixed = self.endpoint ^ (self.attempts.len() as u64).rotate_left(32);
+        for byte in self.id.bytes() {
+            mixed = (mixed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        Rng::with_seed(mixed)
+    }
 }
 
 /// An attempt to deliver a message.

@@ -38,7 +38,7 @@ pub struct Webhook {
     #[serde(default)]
     categories: Option<BTreeSet<Category>>,
     #[serde(default)]
-    account: Option<i64>,
+    account_id: Option<i64>,
 }
 
 /// A secret that was given, right or wrong, and that is not shown.
@@ -63,7 +63,7 @@ impl Webhook {
             url: url.into(),
             secret: None,
             categories: None,
-            account: None,
+            account_id: None,
         }
     }
 
@@ -84,12 +84,12 @@ impl Webhook {
     /// The account whose events to tell of; the first by default.
     #[must_use]
     pub fn account(mut self, id: i64) -> Self {
-        self.account = Some(id);
+        self.account_id = Some(id);
         self
     }
 
     pub(crate) fn account_id(&self) -> i64 {
-        self.account.unwrap_or(HOME)
+        self.account_id.unwrap_or(HOME)
     }
 
     /// Why this can be no endpoint of one of so many accounts.

@@ -19,7 +19,8 @@ pub enum DeliveryFault {
     OutOfOrder,
     /// The message is sent so many milliseconds after it happened.
     Delayed(u64),
-    /// The timestamp, which is signed, is so many seconds old.
+    /// The timestamp, which is signed, is so many seconds old; with a negative number, it is
+    /// that far in the future.
     Late(i64),
     /// The signature is made with a secret that nobody has.
     WrongSignature,

@@ -141,7 +141,9 @@ impl Inner {
         };
         let now = Instant::now();
         let signatures = match first {
-            Some(DeliveryFault::WrongSignature) => vec![sign(&Secret::made_up(&mut self.random))],
+            Some(DeliveryFault::WrongSignature) => {
+                vec![sign(&Secret::made_up(&mut delivery.chance()))]
+            }
             Some(DeliveryFault::OldSecret) => listener.old(now).take(1).map(sign).collect(),
             _ => {
                 let all = std::iter::once(&listener.secret).chain(listener.old(now));
@@ -184,9 +186,8 @@ impl Inner {
         delivery.attempts.push(outcome.attempt(began));
         if let Some(failure) = failure {
             listener.health.failed(now, scale);
-            let jitter = self.random.f64();
-            let wait = wait(delivery.attempts.len(), failure, jitter);
-            match wait {
+            let jitter = delivery.chance().f64();
+            match wait(delivery.attempts.len(), failure, jitter) {
                 _ if wish == Some(Wish::AbortMessage) => end(delivery, ABORTED),
                 Some(wait) => schedule(listener, delivery, key, now, wait.mul_f64(scale)),
                 None => end(delivery, FAILED),
@@ -209,6 +210,7 @@ impl Inner {
     }
 }
 
+// Why there are no more attempts.
 const DISABLED: &str = "the endpoint is disabled";
 const REMOVED: &str = "the endpoint was removed";
 const ABORTED: &str = "the receiver asked for no more attempts";
@@ -239,11 +241,8 @@ fn release(
     accepted: u64,
     now: Instant,
 ) {
-    for key in listener
-        .held
-        .extract_if(.., |held| *held < accepted)
-        .collect::<Vec<_>>()
-    {
+    let overtaken = listener.held.extract_if(.., |held| *held < accepted);
+    for key in overtaken.collect::<Vec<_>>() {
         listener.queue.retain(|(_, queued)| *queued != key);
         if let Some(delivery) = deliveries.get_mut(&key) {
             schedule(listener, delivery, key, now, Duration::ZERO);
