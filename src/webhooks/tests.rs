@@ -67,7 +67,7 @@ impl Request {
     }
 
     /// The three headers under other names.
-    fn as_family(mut self, family: &str) -> Self {
+    fn named(mut self, family: &str) -> Self {
         for part in ["id", "timestamp", "signature"] {
             let value = self.headers.remove(format!("svix-{part}")).unwrap();
             let name: http::HeaderName = format!("{family}-{part}").parse().unwrap();
@@ -270,21 +270,21 @@ fn what_is_good_is_taken_and_nothing_else() {
             good().append("svix-signature", SIGNATURE),
             malformed("svix-signature", "comes more than once"),
         ),
-        ("by another name", good().as_family("webhook"), Ok(())),
+        ("by another name", good().named("webhook"), Ok(())),
         (
             "by another name, one missing",
-            good().as_family("webhook").without("webhook-timestamp"),
+            good().named("webhook").without("webhook-timestamp"),
             missing("webhook-timestamp"),
         ),
         (
             "a whole family and a part of the other",
-            good().as_family("webhook").set("svix-id", "msg_x"),
+            good().named("webhook").set("svix-id", "msg_x"),
             Ok(()),
         ),
         (
             "two halves",
             good()
-                .as_family("webhook")
+                .named("webhook")
                 .without("webhook-id")
                 .set("svix-id", ID),
             missing("webhook-id"),
@@ -292,7 +292,7 @@ fn what_is_good_is_taken_and_nothing_else() {
         (
             "both families, the first wrong",
             good()
-                .as_family("webhook")
+                .named("webhook")
                 .set("svix-id", ID)
                 .set("svix-timestamp", "1614265330")
                 .set("svix-signature", "v1,AAAA"),
