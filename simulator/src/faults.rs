@@ -72,6 +72,9 @@ pub enum FaultKind {
     InvalidJson,
     /// A page with an item whose `id` is text.
     MalformedItem,
+    /// A page of the log with a row whose `message` ends with half of a character: the escape
+    /// of a surrogate without the other one.
+    LoneSurrogate,
     /// A page whose next page is itself, for ever.
     EndlessToken,
     /// A page that names a URL of another host for the next one.
