@@ -400,8 +400,8 @@ impl SimulatorBuilder {
 
     /// The share of every wait between attempts to deliver a webhook, and of every other time
     /// that is counted for them, that is really waited, above 0.0 and at most 1.0; 1 by
-    /// default, which takes 28 hours until a message is given up. With 0.000001 it takes a
-    /// tenth of a second. A receiver has 15 seconds to answer in any case.
+    /// default, which takes 28 hours until a message is given up. With 0.00001 it takes a
+    /// second. A receiver has 15 seconds to answer in any case.
     pub fn webhook_time_scale(mut self, share: f64) -> Self {
         self.options.webhook_time_scale = share;
         self

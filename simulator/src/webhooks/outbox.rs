@@ -456,3 +456,40 @@ impl Outbox {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_so_many_attempts_are_under_way() {
+        let outbox = Outbox::new(&[Webhook::new("http://127.0.0.1:9/")], 1.0, 1);
+        let message = Message {
+            event: None,
+            account: 1,
+            payload: json!({"id": 7}),
+        };
+        for _ in 0..20 {
+            outbox.post(&message, &Faults::new(Vec::new(), 1));
+        }
+        let take = || outbox.take_due(Instant::now()).0;
+        let jobs = take();
+        assert_eq!((jobs.len(), take().len()), (CONCURRENT, 0));
+        let finish = |job: &Job, outcome| outbox.finish(job.delivery, String::new(), outcome);
+        finish(&jobs[0], Outcome::Broken("reset".to_owned()));
+        finish(&jobs[1], Outcome::TimedOut);
+        let more = take();
+        assert_eq!(more.len(), 2);
+        // Those that failed wait for their time.
+        let due = more.iter().map(|job| job.delivery);
+        assert!(due.eq([8, 9]));
+        // What was under way when everything was reset is nobody's any more.
+        outbox.reset(&[Webhook::new("http://127.0.0.1:9/")], 1);
+        finish(&jobs[2], Outcome::TimedOut);
+        assert_eq!(outbox.deliveries(), []);
+        outbox.post(&message, &Faults::new(Vec::new(), 1));
+        assert_eq!(take().len(), 1);
+    }
+}
