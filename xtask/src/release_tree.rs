@@ -73,6 +73,7 @@ fn published(manifest: &str, members: &[String]) -> Result<String> {
     package.remove("autoexamples");
     let workspace = table(&mut manifest, "workspace")?;
     workspace.remove("default-members");
+    workspace.remove("exclude");
     workspace["members"] = toml_edit::value(toml_edit::Array::from_iter(["simulator"]));
 
     let mut inherited = inherited_by(&manifest);
@@ -167,6 +168,7 @@ mod tests {
 [workspace]
 members = ["codegen", "simulator"]
 default-members = ["."]
+exclude = ["fuzz"]
 
 [workspace.dependencies]
 openapiv3 = "2.2" # of the generator
