@@ -7,6 +7,7 @@ mod decode;
 mod limiter;
 mod paired;
 mod quota;
+mod webhook;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ fn main() {
     rows.extend(call::run(&mut criterion));
     rows.extend(decode::run(&mut criterion));
     rows.extend(limiter::run(&mut criterion));
+    rows.extend(webhook::run(&mut criterion));
     criterion.final_summary();
     // `cargo test --benches` runs this too, and measures nothing.
     if std::env::args().any(|argument| argument == "--bench") {
