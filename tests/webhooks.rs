@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{FromRef, State};
@@ -299,31 +299,45 @@ async fn what_comes_twice_has_the_same_id_and_the_same_body() {
 async fn what_happened_first_may_arrive_last() {
     let receiver = Receiver::start().await;
     let simulator = receiver.simulator(1.0).await;
-    for fault in [DeliveryFault::OutOfOrder, DeliveryFault::Delayed(500)] {
-        simulator.inject(Fault::new(FaultKind::Delivery(fault.clone())));
-        let happened = [EventType::EscalationCreated, EventType::EscalationClosed]
-            .map(|event| simulator.happen(event));
-        simulator.deliveries_settled().await;
-        let arrived = receiver.take_deliveries();
-        let arrived: Vec<_> = arrived
-            .iter()
-            .map(|delivery| delivery.event.event_type())
-            .collect();
-        let events = [&happened[1]["event_type"], &happened[0]["event_type"]];
-        assert_eq!(arrived, events, "{fault:?}");
-    }
+    simulator.inject(Fault::new(FaultKind::Delivery(DeliveryFault::OutOfOrder)));
+    simulator.happen(EventType::EscalationCreated);
+    simulator.happen(EventType::EscalationClosed);
+    simulator.deliveries_settled().await;
+    let arrived = receiver.take_deliveries();
+    let arrived: Vec<_> = arrived
+        .iter()
+        .map(|delivery| delivery.event.event_type())
+        .collect();
+    assert_eq!(arrived, ["escalation.closed", "escalation.created"]);
+}
+
+#[tokio::test]
+async fn what_is_delayed_arrives_no_sooner_and_is_not_too_old() {
+    let receiver = Receiver::start().await;
+    let simulator = receiver.simulator(HASTE).await;
+    let happened = Instant::now();
+    let (statuses, seen) = wronged(&receiver, &simulator, DeliveryFault::Delayed(200)).await;
+    assert!(happened.elapsed() >= Duration::from_millis(200));
+    assert_eq!((statuses, seen.len()), (vec![204], 1));
 }
 
 #[tokio::test]
 async fn what_is_badly_signed_or_late_is_refused_and_comes_again_with_its_id() {
     let receiver = Receiver::start().await;
     let simulator = receiver.simulator(HASTE).await;
-    for fault in [DeliveryFault::WrongSignature, DeliveryFault::Late(400)] {
+    for fault in [
+        DeliveryFault::WrongSignature,
+        DeliveryFault::Late(400),
+        DeliveryFault::Late(-400),
+    ] {
         let (statuses, seen) = wronged(&receiver, &simulator, fault.clone()).await;
         assert_eq!(statuses, [401, 204], "{fault:?}");
         match (&fault, refusal(&seen[0])) {
-            (DeliveryFault::Late(_), VerifyError::TooOld { by }) => {
+            (DeliveryFault::Late(400), VerifyError::TooOld { by }) => {
                 assert!((400..460).contains(&by.as_secs()), "{by:?}");
+            }
+            (DeliveryFault::Late(-400), VerifyError::TooNew { by }) => {
+                assert!((340..=400).contains(&by.as_secs()), "{by:?}");
             }
             (DeliveryFault::WrongSignature, VerifyError::NoSignatureMatched) => {}
             (_, other) => panic!("{fault:?}: {other:?}"),
