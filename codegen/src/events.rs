@@ -50,7 +50,8 @@ pub fn emit(events: &[Event]) -> TokenStream {
         #[non_exhaustive]
         pub enum #name {
             #(#[doc = #docs] #variants(#payloads),)*
-            /// An event that this release does not know, or one whose payload has no `id`.
+            /// An event that this release does not know, one whose payload has no `id`, or one
+            /// that is no valid JSON, as half a character makes it.
             #unknown {
                 /// What it calls itself; empty where it does not say.
                 event_type: ::std::string::String,
