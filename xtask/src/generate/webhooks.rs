@@ -143,19 +143,9 @@ impl<'a> Vendor<'a> {
         for part in list(schema, "allOf") {
             merge(&mut lowered, self.lowered(part, pointer, within)?);
         }
-        let mut types: Vec<&Value> = match &schema["type"] {
-            Value::Array(types) => types.iter().collect(),
-            Value::Null => Vec::new(),
-            ty => vec![ty],
-        };
-        let all = types.len();
-        types.retain(|ty| *ty != "null");
-        let mut nullable = types.len() < all;
-        match types.as_slice() {
-            [] => {}
-            [ty] => drop(lowered.insert("type".to_owned(), (*ty).clone())),
-            _ => bail!("{pointer}: it is of several types, {}", schema["type"]),
-        }
+        let (ty, null) = one_type(schema)
+            .with_context(|| format!("{pointer}: it is of several types, {}", schema["type"]))?;
+        lowered.extend(ty.map(|ty| ("type".to_owned(), ty.clone())));
         for key in KEPT {
             if let Some(value) = schema.get(key) {
                 lowered.insert(key.to_owned(), value.clone());
@@ -179,22 +169,46 @@ impl<'a> Vendor<'a> {
             }
             merge(&mut lowered, json!({"properties": all}));
         }
-        let forms = list(schema, "oneOf").chain(list(schema, "anyOf"));
-        let (nulls, forms): (Vec<_>, Vec<_>) = forms.partition(|form| form["type"] == "null");
-        nullable |= !nulls.is_empty();
-        let forms = forms
-            .into_iter()
-            .map(|form| self.lowered(form, pointer, within));
-        let mut forms = forms.collect::<Result<Vec<_>>>()?;
+        let (mut forms, no_form) = self.forms(schema, pointer, within)?;
         match forms.len() {
             0 => {}
             1 => merge(&mut lowered, forms.remove(0)),
             _ => drop(lowered.insert("oneOf".to_owned(), forms.into())),
         }
-        if nullable {
+        if null || no_form {
             lowered.insert("nullable".to_owned(), json!(true));
         }
         Ok(lowered.into())
+    }
+
+    /// Each of the forms that something can have, and whether it may be null.
+    fn forms(
+        &self,
+        schema: &'a Value,
+        pointer: &str,
+        within: &mut Vec<&'a str>,
+    ) -> Result<(Vec<Value>, bool)> {
+        let forms = list(schema, "oneOf").chain(list(schema, "anyOf"));
+        let (nulls, forms): (Vec<_>, Vec<_>) = forms.partition(|form| form["type"] == "null");
+        let forms = forms.into_iter();
+        let forms = forms.map(|form| self.lowered(form, pointer, within));
+        Ok((forms.collect::<Result<_>>()?, !nulls.is_empty()))
+    }
+}
+
+/// The one type that something has beside null, if it says, and whether it may be null; `None`
+/// where it has several.
+fn one_type(schema: &Value) -> Option<(Option<&Value>, bool)> {
+    let types = match &schema["type"] {
+        Value::Array(types) => types.as_slice(),
+        Value::Null => &[],
+        ty => std::slice::from_ref(ty),
+    };
+    let (nulls, types): (Vec<_>, Vec<_>) = types.iter().partition(|ty| *ty == "null");
+    match types.as_slice() {
+        [] => Some((None, !nulls.is_empty())),
+        [ty] => Some((Some(ty), !nulls.is_empty())),
+        _ => None,
     }
 }
 
