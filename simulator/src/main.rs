@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
-use huntress_simulator::{Fault, RetryAfter, Simulator, SimulatorBuilder, Webhook};
+use huntress_simulator::{Category, Fault, RetryAfter, Simulator, SimulatorBuilder, Webhook};
 use serde_json::{Deserializer, Value, json};
 
 /// The Huntress REST API on loopback, with made-up data.
@@ -96,6 +96,10 @@ struct Arguments {
     /// and printed
     #[arg(long = "webhook-secret", value_name = "SECRET", value_delimiter = ' ')]
     webhook_secrets: Vec<String>,
+    /// What the first URL hears of, the second, and so on, with commas: incident_reports,
+    /// escalations, platform_actions, account_notices [default: all of them]
+    #[arg(long = "webhook-categories", value_name = "CATEGORIES", value_delimiter = ' ', value_parser = categories)]
+    webhook_categories: Vec<Categories>,
     /// The share of every wait between attempts that is really waited [default: 1]
     #[arg(long, value_name = "SHARE")]
     webhook_time_scale: Option<f64>,
@@ -205,8 +209,13 @@ impl Arguments {
         builder = set(builder, self.live, SimulatorBuilder::live);
         let scale = self.webhook_time_scale;
         builder = set(builder, scale, SimulatorBuilder::webhook_time_scale);
-        let webhooks = webhooks(self.webhooks, self.webhook_secrets).into_iter();
-        builder = webhooks.fold(builder, SimulatorBuilder::webhook);
+        let mut secrets = self.webhook_secrets.into_iter();
+        let mut categories = self.webhook_categories.into_iter();
+        for url in self.webhooks {
+            let webhook = set(Webhook::new(url), secrets.next(), Webhook::secret);
+            let heard = categories.next().map(|Categories(heard)| heard);
+            builder = builder.webhook(set(webhook, heard, Webhook::categories));
+        }
         builder = set(builder, self.odd_shapes, SimulatorBuilder::odd_shapes);
         builder = set(builder, self.quota_body, SimulatorBuilder::quota_body);
         let log = self.log;
@@ -237,17 +246,15 @@ impl Arguments {
     }
 }
 
-/// An endpoint for each URL, with its secret where there is one.
-fn webhooks(urls: Vec<String>, secrets: Vec<String>) -> Vec<Webhook> {
-    let mut secrets = secrets.into_iter();
-    let webhooks = urls.into_iter().map(|url| {
-        let webhook = Webhook::new(url);
-        match secrets.next() {
-            Some(secret) => webhook.secret(secret),
-            None => webhook,
-        }
-    });
-    webhooks.collect()
+/// What one endpoint hears of.
+#[derive(Clone, Debug)]
+struct Categories(Vec<Category>);
+
+fn categories(names: &str) -> Result<Categories, serde_json::Error> {
+    let names = names
+        .split(',')
+        .map(|name| serde_json::from_value(json!(name.trim())));
+    names.collect::<Result<_, _>>().map(Categories)
 }
 
 /// How to reach a simulator, in a form that a script can read.
@@ -278,11 +285,7 @@ fn reached(simulator: &Simulator, as_json: bool) -> String {
 }
 
 /// Sets an option of a builder, where it is given.
-fn set<T>(
-    builder: SimulatorBuilder,
-    given: Option<T>,
-    option: impl FnOnce(SimulatorBuilder, T) -> SimulatorBuilder,
-) -> SimulatorBuilder {
+fn set<B, T>(builder: B, given: Option<T>, option: impl FnOnce(B, T) -> B) -> B {
     match given {
         Some(given) => option(builder, given),
         None => builder,
@@ -320,9 +323,14 @@ async fn main() -> io::Result<()> {
     {
         eprintln!("warning: {address} can be reached by others");
     }
-    if arguments.webhook_secrets.len() > arguments.webhooks.len() {
-        let why = "there is a --webhook-secret without a --webhook\n";
-        command.error(ErrorKind::TooManyValues, why).exit();
+    for (given, option) in [
+        (arguments.webhook_secrets.len(), "--webhook-secret"),
+        (arguments.webhook_categories.len(), "--webhook-categories"),
+    ] {
+        if given > arguments.webhooks.len() {
+            let why = format!("there is a {option} without a --webhook\n");
+            command.error(ErrorKind::TooManyValues, why).exit();
+        }
     }
     let json = arguments.json;
     let simulator = match arguments.into_builder().start().await {

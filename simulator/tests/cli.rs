@@ -138,12 +138,13 @@ fn it_is_as_strict_and_as_generous_as_it_is_asked_to_be() {
 }
 
 #[test]
-fn the_secrets_of_endpoints_are_told() {
+fn endpoints_have_secrets_and_categories_in_their_order() {
     let urls = "http://127.0.0.1:9/one http://127.0.0.1:9/two";
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let mut command = program();
     command.env("HUNTRESS_SIMULATOR_WEBHOOKS", urls);
     command.args(["--json", "--webhook-secret", secret, "--live", "60"]);
+    command.args(["--webhook-categories", "escalations,account_notices"]);
     let (_running, line) = start(&mut command);
     let told: serde_json::Value = serde_json::from_str(&line).unwrap();
     let secrets = told["webhook_secrets"].as_array().unwrap();
@@ -154,7 +155,12 @@ fn the_secrets_of_endpoints_are_told() {
         "/_simulator/webhooks",
         "none",
     );
-    assert!(endpoints.contains("http://127.0.0.1:9/two"), "{endpoints}");
+    let (_, body) = endpoints.split_once("\r\n\r\n").unwrap();
+    let endpoints: serde_json::Value = serde_json::from_str(body).unwrap();
+    let two = ["escalations", "account_notices"];
+    assert_eq!(endpoints[0]["categories"], serde_json::json!(two));
+    assert_eq!(endpoints[1]["url"], "http://127.0.0.1:9/two");
+    assert_eq!(endpoints[1]["categories"].as_array().unwrap().len(), 4);
 }
 
 #[test]
@@ -172,6 +178,14 @@ fn what_cannot_be_is_refused_with_a_reason() {
         (
             ["--webhook-secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
             "a --webhook-secret without a --webhook",
+        ),
+        (
+            ["--webhook-categories", "escalations"],
+            "a --webhook-categories without a --webhook",
+        ),
+        (
+            ["--webhook-categories", "escalation"],
+            "unknown variant `escalation`, expected one of",
         ),
         (["--live", "0"], "0 events a minute are not"),
         (["--webhook-time-scale", "0"], "time scale of webhooks 0 is"),
