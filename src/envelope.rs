@@ -5,7 +5,8 @@
 //! that is an error, never an empty result.
 //!
 //! A body is decoded by serde in one pass, as text: it is cheaper to check the encoding once
-//! than in each string, and a byte that is not UTF-8 spoils one character only. Only where
+//! than in each string, and a byte that is not UTF-8 spoils one character only. So does half of
+//! one (`surrogates.rs`). Only where
 //! that failed are its records looked at one by one, and made to fit if their type allows it
 //! (`fit.rs`).
 
@@ -19,6 +20,7 @@ use crate::fit::{self, Fit, Removed};
 use crate::lenient;
 use crate::odd::{self, OddParts, OddRecord};
 use crate::response::Page;
+use crate::surrogates;
 
 /// What is wrong with a body.
 pub(crate) type Problem = String;
@@ -105,7 +107,11 @@ fn made_to_fit<T: DeserializeOwned + Fit>(json: &str, strict: bool) -> Read<T> {
         path: String::new(),
         problem,
     };
-    let mut value = serde_json::from_str(json).map_err(|error| here(plain(&error)))?;
+    let read = serde_json::from_str(json).or_else(|error| match surrogates::mended(json) {
+        Some(mended) => serde_json::from_str(&mended),
+        None => Err(error),
+    });
+    let mut value = read.map_err(|error| here(plain(&error)))?;
     let removed = fit::fit::<T>(&mut value).map_err(|misfit| here(misfit.into_text()))?;
     let read = serde_path_to_error::deserialize(value).map_err(placed)?;
     match removed.first() {
@@ -582,6 +588,12 @@ mod tests {
     fn a_byte_that_is_no_text_costs_its_character() {
         let page = page_of::<String>(b"{\"items\":[\"caf\xe9\",\"b\"]}").unwrap();
         assert_eq!(page.page.items, ["caf\u{fffd}", "b"]);
+    }
+
+    #[test]
+    fn half_a_character_costs_itself() {
+        let page = page_of::<String>(br#"{"items":["caf\ud83d","\ud83d\ude00"]}"#).unwrap();
+        assert_eq!(page.page.items, ["caf\u{fffd}", "\u{1f600}"]);
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod retry_after;
 mod sends;
 mod server_message;
 pub mod siem;
+mod surrogates;
 mod timestamp;
 mod tls;
 mod url;

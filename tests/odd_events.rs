@@ -232,12 +232,24 @@ fn the_account_of_an_incident_has_two_spellings() {
     }
 }
 
+/// As a byte that is not UTF-8 does.
+#[test]
+fn half_a_character_costs_itself() {
+    let body =
+        br#"{"event_type": "incident_report.created", "id": 7, "subject": "Bad \ud83d tool"}"#;
+    let (event, told) = Reader::new().read(body);
+    let Event::IncidentReportCreated(incident) = event else {
+        panic!("{event:?}");
+    };
+    assert_eq!(incident.subject.as_deref(), Some("Bad \u{fffd} tool"));
+    assert_eq!(told, []);
+}
+
 #[test]
 fn what_is_no_event_is_unknown_with_all_of_it() {
     let reader = Reader::new();
     // No JSON value has half a character, so this is kept as text.
-    const LONE_SURROGATE: &str =
-        r#"{"event_type": "incident_report.created", "id": 7, "subject": "\ud800"}"#;
+    const LONE_SURROGATE: &str = r#"{"event_type": "x.y", "id": 7, "subject": "\ud800"}"#;
     let known = "incident_report.created";
     for (body, event_type, json) in [
         (r#"{"event_type": "x.y", "id": 7}"#, "x.y", None),
@@ -268,7 +280,7 @@ fn what_is_no_event_is_unknown_with_all_of_it() {
         ("null", "", None),
         ("7", "", None),
         (r#""incident_report.created""#, "", None),
-        (LONE_SURROGATE, known, Some(LONE_SURROGATE)),
+        (LONE_SURROGATE, "x.y", Some(LONE_SURROGATE)),
         ("", "", Some("")),
         ("this is not JSON {", "", Some("this is not JSON {")),
         (

@@ -51,7 +51,7 @@ pub fn emit(events: &[Event]) -> TokenStream {
         pub enum #name {
             #(#[doc = #docs] #variants(#payloads),)*
             /// An event that this release does not know, one whose payload has no `id`, or one
-            /// that is no valid JSON, as half a character makes it.
+            /// that is no JSON.
             #unknown {
                 /// What it calls itself; empty where it does not say.
                 event_type: ::std::string::String,
