@@ -6,9 +6,8 @@
 //!
 //! A body is decoded by serde in one pass, as text: it is cheaper to check the encoding once
 //! than in each string, and a byte that is not UTF-8 spoils one character only. So does half of
-//! one (`surrogates.rs`). Only where
-//! that failed are its records looked at one by one, and made to fit if their type allows it
-//! (`fit.rs`).
+//! one (`surrogates.rs`). Only where that failed are its records looked at one by one, and made
+//! to fit if their type allows it (`fit.rs`).
 
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
