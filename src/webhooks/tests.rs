@@ -424,13 +424,14 @@ fn errors_tell_what_to_answer_and_what_to_look_at() {
 }
 
 #[test]
-fn no_text_shows_a_secret_or_a_body() {
+fn no_text_shows_a_secret_and_a_body_only_as_its_event() {
     let verifier = verifier();
-    let shown = format!("{verifier:?} {:?}", good().verified_by(&verifier).unwrap());
-    for hidden in [SECRET, &SECRET[6..20], "2432232314 }", "MfKQ"] {
+    let delivery = good().verified_by(&verifier).unwrap();
+    let shown = format!("{verifier:?} {delivery:?}");
+    for hidden in [&SECRET[6..20], &SIGNATURE[3..20], &format!("{BODY:?}")] {
         assert!(!shown.contains(hidden), "{shown}");
     }
-    assert!(shown.contains("20 bytes"), "{shown}");
+    assert!(shown.contains("body: 20 bytes"), "{shown}");
 }
 
 proptest! {
