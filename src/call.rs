@@ -190,6 +190,7 @@ impl Ready {
         let inner = client.inner();
         let deadline = options.deadline.or(inner.deadline);
         let deadline = deadline.and_then(|d| Instant::now().checked_add(d));
+        let timeout = options.timeout.unwrap_or(inner.timeout);
         let policy = options.retry.as_ref().unwrap_or(&inner.retry);
         let (mut attempts, mut failures) = (0, 0);
         let mut turn = Turn::Last;
@@ -197,11 +198,15 @@ impl Ready {
         let mut earlier = Outcome::NotSent;
         let mut last: Option<Error> = None;
         loop {
-            let permit = before(deadline, inner.limiter.acquire(operation.lane(), turn)).await;
-            let Some(permit) = permit else {
-                // The last thing that really happened says more than that time ran out.
-                let in_queue = || Error::new(Kind::DeadlineInQueue).of(operation);
-                return Err(last.unwrap_or_else(in_queue));
+            let slot = inner.limiter.slot(operation.lane(), turn, timeout);
+            let permit = match before(deadline, slot).await {
+                Some(Ok(permit)) => permit,
+                Some(Err(error)) => return Err(error.of(operation).after(attempts, earlier)),
+                None => {
+                    // The last thing that really happened says more than that time ran out.
+                    let in_queue = || Error::new(Kind::DeadlineInQueue).of(operation);
+                    return Err(last.unwrap_or_else(in_queue));
+                }
             };
             attempts += 1;
             let first_sent = *first_sent.get_or_insert_with(Instant::now);

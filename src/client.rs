@@ -63,6 +63,8 @@ pub(crate) struct Inner {
     pub(crate) limiter: RateLimiter,
     pub(crate) retry: RetryPolicy,
     pub(crate) budget: Arc<RetryBudget>,
+    /// Of one attempt.
+    pub(crate) timeout: Duration,
     pub(crate) deadline: Option<Duration>,
     pub(crate) max_body: usize,
     pub(crate) teller: Teller,
@@ -357,6 +359,7 @@ impl ClientBuilder {
             limiter: self.limiter,
             retry: self.retry,
             budget: Arc::new(RetryBudget::new()),
+            timeout: self.timeout,
             deadline: self.deadline,
             max_body: self.max_body,
             teller: self.teller,

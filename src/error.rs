@@ -105,6 +105,8 @@ pub(crate) enum Kind {
     Connect,
     /// A proxy let nothing through without a login.
     ProxyLogin,
+    /// The file that holds the quota cannot be used.
+    Quota(String),
 }
 
 /// Why an answer is missing or not complete.
@@ -217,6 +219,12 @@ impl Error {
     /// a tokio runtime).
     pub fn is_configuration(&self) -> bool {
         matches!(self.0.kind, Kind::Configuration(_))
+    }
+
+    /// The file of a shared quota ([`in_file`](crate::RateLimiter::in_file)) cannot be used:
+    /// nothing was sent.
+    pub fn is_quota(&self) -> bool {
+        matches!(self.0.kind, Kind::Quota(_))
     }
 
     fn has_status(&self, is: impl Fn(u16) -> bool) -> bool {
@@ -395,7 +403,8 @@ impl Error {
             | Kind::Refused(_)
             | Kind::DeadlineInQueue
             | Kind::Connect
-            | Kind::ProxyLogin => Outcome::NotSent,
+            | Kind::ProxyLogin
+            | Kind::Quota(_) => Outcome::NotSent,
             Kind::Status { status, .. } => match status.as_u16() {
                 408 | 500.. => unknown,
                 // Some answer a write that took effect with "see elsewhere".
@@ -442,6 +451,7 @@ impl Error {
                 Incomplete::BrokenOff => "transport",
             },
             Kind::Connect | Kind::ProxyLogin => "connect",
+            Kind::Quota(_) => "quota",
         }
     }
 }
@@ -469,7 +479,7 @@ impl Error {
 
     fn advice_where_nothing_happened(&self, write: bool) -> &'static str {
         match &self.0.kind {
-            Kind::Configuration(_) | Kind::Refused(_) | Kind::Record { .. } => "",
+            Kind::Configuration(_) | Kind::Refused(_) | Kind::Record { .. } | Kind::Quota(_) => "",
             Kind::Incomplete { .. } => "; it changes nothing and can be repeated",
             Kind::DeadlineInQueue => "; nothing was sent: call less, or allow more time",
             Kind::TooLarge { .. } => "; ask for less, or allow more with `max_body`",
@@ -531,6 +541,12 @@ impl fmt::Display for Error {
         }
         match &self.0.kind {
             Kind::Configuration(problem) => f.write_str(problem)?,
+            Kind::Quota(problem) => {
+                if self.0.operation.is_some() {
+                    f.write_str("not sent: ")?;
+                }
+                f.write_str(problem)?;
+            }
             Kind::Refused(problem) => write!(f, "not sent: {problem}")?,
             Kind::Incomplete { why, answered } => {
                 if let Some(status) = answered {

@@ -34,32 +34,75 @@
 //! each request that the server takes, so that a guess costs at most one refusal.
 //!
 //! A server that says how many calls remain also says how many slots others hold
-//! ([`Others`]): those are left unused for a window. That word is believed while it goes
-//! down as it must ([`Word`]).
+//! (`Others`): those are left unused for a window. That word is believed while it goes down as
+//! it must (`Word`).
 //!
 //! # The lead
 //!
 //! A limiter that has had no answer yet, or that was refused, does not know whether the
-//! server takes anything. So its next request goes alone ([`Lead`]), and the others follow
+//! server takes anything. So its next request goes alone (`Lead`), and the others follow
 //! once it has ended: a full quota costs one refusal, and not one for each call under way.
 //! On an unused account this costs one round trip, once. The proof still holds, since a
 //! request that waits is only sent later. And nobody waits for a lead that never ends: it
 //! ends when its permit is dropped, and at the latest after [`HEAD_START`].
+//!
+//! # When several programs share it
+//!
+//! The state is a value, and each event a function of it (`quota.rs`). It is in memory, or in
+//! a file that a program locks for one event. So the proof above holds for all programs of a
+//! file, as far as two things do: no slot is given back too early, and no state is lost.
+//!
+//! *A program that dies* tells no end of its requests. So a slot is a lease: nobody takes it
+//! before the attempt's time-out, [`GRACE`] and a window have passed since it was taken, unless
+//! its end was told. The attempt ends within its time-out, its request arrives within the grace
+//! after that, and the next request of the slot is sent a window later. This supposes that no
+//! program is stopped, and goes on to send, beyond the time-out that it set itself.
+//!
+//! *What was written is lost* in three ways. A program that dies while it writes leaves the
+//! state before (`record.rs`); the slot that it may have been taking was not used. A spoiled
+//! byte takes as much from the state, and cannot be told from that. So one slot more counts as
+//! used, since one event takes no more than one. And where nothing can be read, or the machine
+//! was started anew and the disk may have missed something, everything counts as used for a
+//! window. A request that was under way at that moment takes a slot again when its end is told;
+//! if that takes longer than the window, it may be one too many.
+//!
+//! *Time* in the file never goes back, and passes no faster than it really does if one clock of
+//! the machine is right (`clock.rs`), or the program has looked since it last stood still. So
+//! nothing is free too early. Since all times in the file are by that time, a clock that jumps
+//! makes it stand still for one look at most: what was waited for then is waited for again, a
+//! window at most.
+//!
+//! An end that cannot be told at once, since another program holds the lock, is told later with
+//! that later time.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
+
+use self::file::{News, QuotaFile, Trouble};
+use self::quota::{Asker, End, Quota, Rules, Slot, Time};
+use crate::error::Error;
+
+mod clock;
+mod file;
+mod quota;
+mod record;
 
 const LIMIT: usize = 60;
 const WINDOW: Duration = Duration::from_secs(60);
 const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long after its end an unanswered request may still reach the server.
 const GRACE: Duration = Duration::from_secs(10);
+/// The longest attempt that a killed program can have begun.
+const LONGEST_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 /// After this many writes a waiting read has its turn, so that writes cannot starve it.
 const WRITES_BEFORE_A_READ: usize = 4;
 /// The most that a server's `Retry-After` makes all callers wait.
@@ -69,6 +112,12 @@ const HEAD_START: Duration = Duration::from_secs(1);
 /// After so many requests that the server took although it said that none remain, its word
 /// does not count any more.
 const CONTRADICTIONS: u8 = 3;
+/// How long a slot is left to another program that said it would come now.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// When a program looks again that others are about to go before.
+const SOON: Duration = Duration::from_millis(2);
+/// After so long, a lock that somebody else holds is worth a warning.
+const LONG_BUSY: Duration = Duration::from_secs(1);
 
 /// The request quota of one account; 60 in 60 seconds by default.
 ///
@@ -88,73 +137,32 @@ const CONTRADICTIONS: u8 = 3;
 /// When the server refuses a request nevertheless (429, because others or an earlier run have
 /// used the account's quota), all callers wait: as long as its `Retry-After` says, at most
 /// five minutes, or else until the quota should allow the next request, at most one window.
+///
+/// Where several programs of a machine use the account, or one that is started again and again,
+/// [`in_file`](Self::in_file) keeps the quota for all of them.
 #[derive(Clone)]
 pub struct RateLimiter(Arc<Shared>);
 
 struct Shared {
-    limit: usize,
-    window: Duration,
-    state: Mutex<State>,
+    rules: Rules,
+    store: Store,
+    line: Mutex<Line>,
+    /// A task is telling the other programs what is new.
+    telling: AtomicBool,
 }
 
-struct State {
-    in_flight: usize,
-    /// The slots whose requests have ended, until their window has passed.
-    cooling: BinaryHeap<Reverse<Cooling>>,
-    others: Option<Others>,
-    word: Word,
-    lead: Lead,
-    /// Since the server refused a request, nobody goes before this.
-    paused_until: Option<Instant>,
-    /// The one with which a series of refusals began; later ones within a window belong to it.
-    first_refusal: Option<Instant>,
-    last_refusal: Option<Instant>,
+/// Where the state of the quota is.
+enum Store {
+    Memory { began: Instant, quota: Mutex<Quota> },
+    File(QuotaFile),
+}
+
+/// The calls of this program that wait.
+#[derive(Default)]
+struct Line {
     writes: VecDeque<Arc<Notify>>,
     reads: VecDeque<Arc<Notify>>,
     writes_since_a_read: usize,
-}
-
-/// A used slot that becomes free by the passing of time.
-#[derive(PartialEq, Eq)]
-struct Cooling {
-    free: Instant,
-    /// The server took the request, or may have: it counts it.
-    counted: bool,
-}
-
-/// Slots that are left unused, since others of the account hold them.
-struct Others {
-    slots: usize,
-    /// From then on they are tried, one more for each request that the server takes.
-    tried_from: Instant,
-    tried: bool,
-    gone: Instant,
-}
-
-/// How far the server is believed when it says how many calls remain.
-///
-/// A true word goes down with each request that the server takes, unless a slot becomes
-/// free in the meantime. Some servers always say the same. So a word that was never seen to
-/// go down does not stop everybody when it says 0: one request is tried. If that is refused,
-/// the word was right. If requests are taken [`CONTRADICTIONS`] times in a row, the word is
-/// worth nothing, until it is right again.
-struct Word {
-    /// The last one; gone once a slot of our own has become free, since more may remain then.
-    remaining: Option<usize>,
-    /// When it came.
-    since: Instant,
-    /// 0 once it was right, else 1 and one more for each contradiction.
-    doubts: u8,
-}
-
-/// A request that goes alone, to see whether the server takes it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Lead {
-    /// The next one.
-    Due,
-    /// It was sent then; the others follow when it has ended or its head start has.
-    UnderWay(Instant),
-    Over,
 }
 
 /// What a limiter looks like at one moment.
@@ -179,7 +187,7 @@ pub struct RateLimiterSnapshot {
 }
 
 /// Which requests go first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Lane {
     Write,
     Read,
@@ -203,179 +211,351 @@ impl RateLimiter {
     /// `limit` requests in any `window`. A limit of 0 is taken as 1, a window of more than
     /// a day as a day.
     pub fn new(limit: usize, window: Duration) -> Self {
+        let store = Store::Memory {
+            began: Instant::now(),
+            quota: Mutex::new(Quota::new(0)),
+        };
+        Self::of(rules(limit, window), store)
+    }
+
+    /// The quota of one account, 60 requests in 60 seconds, shared by all programs of this
+    /// machine that open the same file. The file is made if it is not there.
+    ///
+    /// # Which file
+    ///
+    /// The path is the name of the account: one file for each account, and the same file in all
+    /// programs that use any key of it. A file in a folder that outlives the programs and that
+    /// all their users may write does, such as `/var/lib/acme/huntress.quota`. It holds 128
+    /// KiB, and nothing secret. It must be on a disk of this machine, since the clock in it is
+    /// this machine's. Do not remove it while a program has it open. A program that finds it
+    /// removed waits for a window.
+    ///
+    /// # What is kept
+    ///
+    /// All that one limiter keeps, for all programs together, whether they run at the same time
+    /// or one after the other: never more than the limit in any window, one pause for all after
+    /// a 429, and what the server says remains. A program that starts goes on where the last
+    /// one stopped.
+    ///
+    /// A program that is killed leaves slots of requests whose end nobody tells. Such a slot is
+    /// held until its request can have no effect any more: the attempt's time-out
+    /// ([`timeout`](crate::ClientBuilder::timeout), 60 seconds by default), 10 seconds and a
+    /// window after it was taken. A program that is stopped (`SIGSTOP`) in the midst of a
+    /// request for longer than that may send it late, and so may be refused.
+    ///
+    /// If the file is spoiled, or the machine has been started anew, what was used is not known:
+    /// all calls wait for one window. The first is told in a warning. A clock that is set makes
+    /// nobody wait for longer than a window, and does not open the quota on Linux. On other
+    /// systems, one that is set forward may, unless the first program that looks at the file
+    /// afterwards had looked shortly before, as one that waits has.
+    ///
+    /// # Who goes first
+    ///
+    /// In a program: writes before reads, first come, first served, as without a file. Among
+    /// programs, the first waiting call of each counts: the slot goes to a write before a read
+    /// (a read after four writes), then to the call that has waited longest. A program that
+    /// does not come for its slot within 50 milliseconds is passed over; one whose calls do
+    /// not wait yet may be served first when several slots become free together.
+    ///
+    /// # What it costs
+    ///
+    /// A permit costs two looks at the file, each some tens of microseconds of blocking work that
+    /// stays in the system's cache. A waiting program sleeps until the next slot becomes free;
+    /// while requests of others are under way it looks once a second, and 20 times a second
+    /// while one goes alone.
+    ///
+    /// # Errors
+    ///
+    /// [`is_quota`](crate::Error::is_quota): the file cannot be made, read, written or locked,
+    /// holds something else, or was written by a later release. If that happens later, each
+    /// call fails with such an error and sends nothing, and works again once the file does.
+    /// This blocks for a second at most.
+    ///
+    /// ```no_run
+    /// use huntress::{Client, RateLimiter};
+    ///
+    /// # fn make() -> Result<Client, huntress::Error> {
+    /// let limiter = RateLimiter::in_file("/var/lib/acme/huntress.quota")?;
+    /// Client::builder()
+    ///     .credentials(("key", "secret"))
+    ///     .rate_limiter(limiter)
+    ///     .build()
+    /// # }
+    /// ```
+    pub fn in_file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::in_file_with(path, LIMIT, WINDOW)
+    }
+
+    /// The same with another quota: `limit` requests in any `window`, 400 at most. A limit of
+    /// 0 is taken as 1, a window of more than a day as a day. All programs must give the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`in_file`](Self::in_file), and if the limit is more than 400.
+    pub fn in_file_with(
+        path: impl AsRef<Path>,
+        limit: usize,
+        window: Duration,
+    ) -> Result<Self, Error> {
+        let rules = rules(limit, window);
+        let file = QuotaFile::open(path.as_ref(), rules)?;
+        Ok(Self::of(rules, Store::File(file)))
+    }
+
+    fn of(rules: Rules, store: Store) -> Self {
         Self(Arc::new(Shared {
-            limit: limit.max(1),
-            window: window.min(LONGEST_WINDOW),
-            state: Mutex::new(State {
-                in_flight: 0,
-                cooling: BinaryHeap::new(),
-                others: None,
-                word: Word {
-                    remaining: None,
-                    since: Instant::now(),
-                    doubts: 1,
-                },
-                lead: Lead::Due,
-                paused_until: None,
-                first_refusal: None,
-                last_refusal: None,
-                writes: VecDeque::new(),
-                reads: VecDeque::new(),
-                writes_since_a_read: 0,
-            }),
+            rules,
+            store,
+            line: Mutex::default(),
+            telling: AtomicBool::new(false),
         }))
     }
 
-    /// How much of the quota is used at this moment.
+    /// How much of the quota is used at this moment. Of one in a file that cannot be read now,
+    /// it is what was known last.
     pub fn snapshot(&self) -> RateLimiterSnapshot {
-        let now = Instant::now();
-        let mut state = self.state();
-        state.settle(now);
-        let next = state.next_free();
-        RateLimiterSnapshot {
-            limit: self.0.limit,
-            window: self.0.window,
-            in_flight: state.in_flight,
-            used: state.used(),
-            others: state.others(),
-            available: match state.held_until() {
-                Some(_) => 0,
-                None => state.free(self.0.limit),
-            },
-            next_free_in: next.map(|at| at - now),
-        }
+        let rules = &self.0.rules;
+        let look = |quota: &mut Quota, now| quota.snapshot(rules, now);
+        let seen = self.0.store.run(look).ok();
+        let seen = seen.or_else(|| self.0.store.last(look));
+        seen.unwrap_or_else(|| Quota::new(0).snapshot(rules, Time::ZERO))
     }
 
-    /// Waits for a slot.
-    pub(crate) async fn acquire(&self, lane: Lane, turn: Turn) -> Permit {
-        let since = Instant::now();
-        let (place, next_free) = {
-            let mut state = self.state();
-            let vacancy = state.vacancy(since, self.0.limit);
-            if vacancy.is_ok() && state.head().is_none() {
-                return state.take(self, lane, since);
-            }
-            let next_free = vacancy.err().flatten();
-            (state.queue_up(self, lane, turn), next_free)
+    /// Waits for a slot, for an attempt that takes as long as `lease` at most.
+    ///
+    /// It fails only where the quota is in a file that cannot be used.
+    pub(crate) async fn slot(
+        &self,
+        lane: Lane,
+        turn: Turn,
+        lease: Duration,
+    ) -> Result<Permit, Error> {
+        let mut call = Waiting {
+            lane,
+            turn,
+            lease,
+            since: None,
         };
-        let next_free_in = next_free.map(|at| at.saturating_duration_since(since));
-        tracing::debug!(?next_free_in, "waits for the quota");
-        loop {
-            let look_again = match place.try_take() {
-                Ok(permit) => {
-                    tracing::debug!(waited = ?since.elapsed(), "waited for the quota");
-                    return permit;
+        let mut next_free_in = None;
+        {
+            let mut line = self.line();
+            if line.head().is_none() {
+                match self.ask(&mut line, &call)? {
+                    Asked::Taken(permit) => return Ok(permit),
+                    Asked::Later(wait) => next_free_in = wait,
+                    Asked::Busy => {}
                 }
-                Err(at) => at,
+            }
+        }
+        tracing::debug!(?next_free_in, "waits for the quota");
+        let since = *call.since.insert(Instant::now());
+        let place = self.queue_up(lane, turn);
+        let (mut busy_since, mut told) = (None, false);
+        loop {
+            let asked = {
+                let mut line = self.line();
+                if line.is_head(&place.called) {
+                    self.ask(&mut line, &call)?
+                } else {
+                    Asked::Later(None)
+                }
             };
-            match look_again {
-                Some(at) => drop(timeout_at(at, place.called.notified()).await),
-                None => place.called.notified().await,
+            match asked {
+                Asked::Taken(permit) => {
+                    tracing::debug!(waited = ?since.elapsed(), "waited for the quota");
+                    return Ok(permit);
+                }
+                Asked::Later(wait) => {
+                    busy_since = None;
+                    match wait {
+                        Some(wait) => drop(timeout(wait, place.called.notified()).await),
+                        None => place.called.notified().await,
+                    }
+                }
+                Asked::Busy => {
+                    let since: Instant = *busy_since.get_or_insert_with(Instant::now);
+                    sleep(busy(since.elapsed(), &mut told)).await;
+                }
             }
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn ask(&self, line: &mut Line, call: &Waiting) -> Result<Asked, Error> {
+        let asker = Asker {
+            program: self.0.store.program(),
+            lane: call.lane,
+            waited: match call.turn {
+                Turn::Last => call.since.map_or(Duration::ZERO, |since| since.elapsed()),
+                Turn::First => Duration::MAX,
+            },
+            lease: call.lease.min(LONGEST_LEASE),
+        };
+        let asked = self.0.store.run(|quota, now| {
+            let slot = quota.ask(&self.0.rules, now, &asker);
+            slot.map_err(|at| at.map(|at| at.saturating_sub(now)))
+        });
+        Ok(match asked {
+            Ok(Ok(slot)) => {
+                line.served(call.lane);
+                Asked::Taken(Permit {
+                    limiter: self.clone(),
+                    slot,
+                    end: End::Unanswered,
+                })
+            }
+            Ok(Err(wait)) => Asked::Later(wait),
+            Err(Trouble::Busy) => Asked::Busy,
+            Err(Trouble::Unusable(error)) => return Err(error),
+        })
+    }
+
+    fn queue_up(&self, lane: Lane, turn: Turn) -> Place<'_> {
+        let called = Arc::new(Notify::new());
+        let mut line = self.line();
+        let queue = line.queue(lane);
+        match turn {
+            Turn::Last => queue.push_back(Arc::clone(&called)),
+            Turn::First => queue.push_front(Arc::clone(&called)),
+        }
+        Place {
+            limiter: self,
+            lane,
+            called,
+        }
+    }
+
+    fn ended(&self, slot: &Slot, end: End) {
+        match &self.0.store {
+            Store::Memory { .. } => {
+                let rules = &self.0.rules;
+                let told = self
+                    .0
+                    .store
+                    .run(|quota, now| quota.end(rules, now, slot, end));
+                if let Ok(Some(pause)) = told {
+                    tell_pause(pause);
+                }
+            }
+            Store::File(file) => {
+                file.tell(News::Ended(*slot, end));
+                self.tell(file);
+            }
+        }
+        self.line().call_head();
+    }
+
+    /// Tells the other programs what is new, at once or as soon as the file is free. What
+    /// cannot be told goes with the next look; until then, or for ever if this program ends, a
+    /// slot is held by its lease.
+    fn tell(&self, file: &QuotaFile) {
+        match file.run(|_, _| ()) {
+            Ok(()) => return,
+            Err(Trouble::Unusable(error)) => {
+                tracing::warn!(%error, "a slot of the quota stays taken");
+                return;
+            }
+            Err(Trouble::Busy) => {}
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        if self.0.telling.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let limiter = self.clone();
+        runtime.spawn(async move {
+            sleep(moment()).await;
+            limiter.0.telling.store(false, Ordering::Release);
+            if let Store::File(file) = &limiter.0.store {
+                limiter.tell(file);
+            }
+            limiter.line().call_head();
+        });
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
         // No code panics while it holds the lock.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    /// Lets everything become free whose time has come.
-    fn settle(&mut self, now: Instant) {
-        while self
-            .cooling
-            .peek()
-            .is_some_and(|Reverse(slot)| slot.free <= now)
-        {
-            self.cooling.pop();
-            self.word.remaining = None;
+/// What the tests of a limiter in memory ask it.
+#[cfg(test)]
+impl RateLimiter {
+    async fn acquire(&self, lane: Lane, turn: Turn) -> Permit {
+        let slot = self.slot(lane, turn, Duration::ZERO).await;
+        slot.expect("memory can be used")
+    }
+
+    fn state(&self) -> MutexGuard<'_, Quota> {
+        match &self.0.store {
+            Store::Memory { quota, .. } => quota.lock().unwrap(),
+            Store::File(_) => unreachable!("it is in memory"),
         }
-        if let Lead::UnderWay(since) = self.lead
-            && since + HEAD_START <= now
-        {
-            self.lead = Lead::Over;
+    }
+}
+
+fn rules(limit: usize, window: Duration) -> Rules {
+    Rules {
+        limit: limit.max(1),
+        window: window.min(LONGEST_WINDOW),
+    }
+}
+
+/// Until the lock of a file is tried again. Programs that found it taken together do not come
+/// back together.
+fn moment() -> Duration {
+    Duration::from_millis(fastrand::u64(1..3))
+}
+
+/// How long to wait for a lock that was taken so long; told once where that is odd.
+fn busy(taken: Duration, told: &mut bool) -> Duration {
+    if taken < LONG_BUSY {
+        return moment();
+    }
+    if !std::mem::replace(told, true) {
+        tracing::warn!(
+            "another program holds the lock of the quota's file, and may have been stopped; calls wait"
+        );
+    }
+    LONG_BUSY / 20
+}
+
+fn tell_pause(pause: Duration) {
+    tracing::warn!(
+        ?pause,
+        "refused by the server (429): others, or an earlier run, have used the account's quota; all calls wait"
+    );
+}
+
+impl Store {
+    /// This program, where several share the quota.
+    fn program(&self) -> Option<u64> {
+        match self {
+            Self::Memory { .. } => None,
+            Self::File(file) => Some(file.program),
         }
-        if self.paused_until.is_some_and(|until| until <= now) {
-            self.paused_until = None;
-        }
-        if let Some(others) = &mut self.others {
-            if others.gone <= now {
-                others.slots = 0;
-                // Nothing has shown it right for a window.
-                self.word.doubts = self.word.doubts.max(1);
-            } else if !others.tried && others.tried_from <= now {
-                others.tried = true;
-                others.slots -= 1;
+    }
+
+    fn run<T>(&self, step: impl FnOnce(&mut Quota, Time) -> T) -> Result<T, Trouble> {
+        match self {
+            Self::Memory { began, quota } => {
+                let mut quota = quota.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(step(&mut quota, began.elapsed()))
             }
-            self.others.take_if(|others| others.slots == 0);
+            Self::File(file) => file.run(step),
         }
     }
 
-    fn used(&self) -> usize {
-        self.in_flight + self.cooling.len()
-    }
-
-    fn others(&self) -> usize {
-        self.others.as_ref().map_or(0, |others| others.slots)
-    }
-
-    fn free(&self, limit: usize) -> usize {
-        limit.saturating_sub(self.used() + self.others())
-    }
-
-    /// Whether a request may go now; if not, when to look again.
-    fn vacancy(&mut self, now: Instant, limit: usize) -> Result<(), Option<Instant>> {
-        self.settle(now);
-        match (self.held_until(), self.free(limit)) {
-            (_, 0) => Err(self.next_free()),
-            (None, _) => Ok(()),
-            (held, _) => Err(held),
+    fn last<T>(&self, step: impl FnOnce(&mut Quota, Time) -> T) -> Option<T> {
+        match self {
+            Self::Memory { .. } => None,
+            Self::File(file) => file.last(step),
         }
     }
+}
 
-    /// Until when nobody goes, though slots may be free.
-    fn held_until(&self) -> Option<Instant> {
-        let lead = match self.lead {
-            Lead::UnderWay(since) => Some(since + HEAD_START),
-            Lead::Due | Lead::Over => None,
-        };
-        self.paused_until.max(lead)
-    }
-
-    /// When the passing of time next frees a slot.
-    fn next_free(&self) -> Option<Instant> {
-        let own = self.cooling.peek().map(|Reverse(slot)| slot.free);
-        let others = self.others.as_ref().map(|others| {
-            if others.tried {
-                others.gone
-            } else {
-                others.tried_from
-            }
-        });
-        let next = own.into_iter().chain(others).min();
-        next.max(self.held_until())
-    }
-
-    /// Takes a slot, which must be free.
-    fn take(&mut self, limiter: &RateLimiter, lane: Lane, now: Instant) -> Permit {
-        self.in_flight += 1;
-        if self.lead == Lead::Due {
-            self.lead = Lead::UnderWay(now);
-        }
-        match lane {
-            Lane::Write => self.writes_since_a_read += 1,
-            Lane::Read => self.writes_since_a_read = 0,
-        }
-        Permit {
-            limiter: limiter.clone(),
-            taken: now,
-            word: self.word.remaining,
-            end: End::Unanswered,
-        }
-    }
-
+impl Line {
     fn queue(&mut self, lane: Lane) -> &mut VecDeque<Arc<Notify>> {
         match lane {
             Lane::Write => &mut self.writes,
@@ -383,17 +563,10 @@ impl State {
         }
     }
 
-    fn queue_up<'a>(&mut self, limiter: &'a RateLimiter, lane: Lane, turn: Turn) -> Place<'a> {
-        let called = Arc::new(Notify::new());
-        let queue = self.queue(lane);
-        match turn {
-            Turn::Last => queue.push_back(Arc::clone(&called)),
-            Turn::First => queue.push_front(Arc::clone(&called)),
-        }
-        Place {
-            limiter,
-            lane,
-            called,
+    fn served(&mut self, lane: Lane) {
+        match lane {
+            Lane::Write => self.writes_since_a_read += 1,
+            Lane::Read => self.writes_since_a_read = 0,
         }
     }
 
@@ -406,131 +579,33 @@ impl State {
         }
     }
 
+    fn is_head(&self, called: &Arc<Notify>) -> bool {
+        self.head().is_some_and(|head| Arc::ptr_eq(head, called))
+    }
+
     fn call_head(&self) {
         if let Some(head) = self.head() {
             head.notify_one();
         }
     }
-
-    /// The server took a request and may have said how many more it would take.
-    fn accepted(&mut self, permit: &Permit, remaining: Option<usize>, now: Instant) {
-        if self.last_refusal.is_some_and(|at| permit.taken < at) {
-            // Older than the refusal, which knows better.
-            return;
-        }
-        let Shared { limit, window, .. } = *permit.limiter.0;
-        if let Some(told) = remaining {
-            let believed_before = self.word.is_believed();
-            self.word.weigh(permit, told, now);
-            if self.word.is_believed() {
-                let remaining = self.word.remaining.unwrap_or(told);
-                // Those under way may not have been counted yet.
-                let counted = self.cooling.len();
-                let slots = limit.saturating_sub(counted).saturating_sub(remaining);
-                // All that the server counts now has left its window then.
-                let gone = now + window;
-                let unsure = remaining < told || remaining == 0 && self.word.doubts > 0;
-                self.leave_to_others(slots, if unsure { now } else { gone }, gone);
-                return;
-            }
-            if believed_before {
-                // Only this word spoke of others.
-                self.others = None;
-            }
-        }
-        if let Some(others) = &mut self.others
-            && others.tried
-        {
-            others.slots -= 1;
-            self.others.take_if(|others| others.slots == 0);
-        }
-    }
-
-    fn leave_to_others(&mut self, slots: usize, tried_from: Instant, gone: Instant) {
-        self.others = (slots > 0).then_some(Others {
-            slots,
-            tried_from,
-            tried: false,
-            gone,
-        });
-    }
-
-    /// The server refused a request, so nobody goes for a while. Returns how long, unless
-    /// that was known.
-    fn refused(
-        &mut self,
-        permit: &Permit,
-        retry_after: Option<Duration>,
-        now: Instant,
-    ) -> Option<Duration> {
-        let Shared { limit, window, .. } = *permit.limiter.0;
-        let known = self.last_refusal.is_some_and(|at| permit.taken < at);
-        if known && retry_after.is_none() {
-            // One of several that were under way together; the first of them said it all.
-            return None;
-        }
-        if permit.word == Some(0) {
-            self.word.doubts = 0;
-        }
-        self.word.remaining = None;
-        let first = self.first_refusal.filter(|first| now < *first + window);
-        let first = *self.first_refusal.insert(first.unwrap_or(now));
-        // All that the server counted then has left its window.
-        let gone = first + window;
-        let counted = self.cooling.iter().filter(|Reverse(slot)| slot.counted);
-        let own = counted.map(|Reverse(slot)| slot.free).min();
-        let (until, tried_from) = match (retry_after, own) {
-            (Some(wait), _) => {
-                let until = now + wait.min(LONGEST_PAUSE);
-                (until, until)
-            }
-            (None, own) => (own.map_or(gone, |free| free.min(gone)), gone),
-        };
-        self.paused_until = self.paused_until.max(Some(until));
-        self.last_refusal = Some(now);
-        self.lead = Lead::Due;
-        let slots = limit.saturating_sub(self.used());
-        // Where we have some of our own, others are likely to go on using the account.
-        let left = match own {
-            Some(_) => tried_from + window,
-            None => tried_from.max(gone),
-        };
-        self.leave_to_others(slots, tried_from, left);
-        (!known).then_some(until - now)
-    }
 }
 
-impl Word {
-    fn is_believed(&self) -> bool {
-        self.doubts <= CONTRADICTIONS
-    }
-
-    /// Compares what an answer says with what was said when its request was sent.
-    fn weigh(&mut self, permit: &Permit, told: usize, now: Instant) {
-        match permit.word {
-            Some(before) if told < before => self.doubts = 0,
-            Some(_) => self.doubts = (self.doubts + 1).min(CONTRADICTIONS + 1),
-            None => {}
-        }
-        // Answers may overtake each other: the lowest of those that were under way
-        // together is the last that the server gave.
-        let lower = |before: &usize| permit.taken < self.since && *before <= told;
-        if self.remaining.filter(lower).is_none() {
-            (self.remaining, self.since) = (Some(told), now);
-        }
-    }
+/// A call that wants a slot.
+struct Waiting {
+    lane: Lane,
+    turn: Turn,
+    lease: Duration,
+    /// `None` for one that has just come.
+    since: Option<Instant>,
 }
 
-impl Ord for Cooling {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.free.cmp(&other.free)
-    }
-}
-
-impl PartialOrd for Cooling {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
+/// What came of asking for a slot.
+enum Asked {
+    Taken(Permit),
+    /// There is none; perhaps after that time.
+    Later(Option<Duration>),
+    /// Another program is looking.
+    Busy,
 }
 
 /// A place in the queue, given back when dropped.
@@ -540,31 +615,16 @@ struct Place<'a> {
     called: Arc<Notify>,
 }
 
-impl Place<'_> {
-    /// A slot, if it is this place's turn and one is free; or when to look again, if it is
-    /// this place that has to.
-    fn try_take(&self) -> Result<Permit, Option<Instant>> {
-        let now = Instant::now();
-        let mut state = self.limiter.state();
-        let is_head = state
-            .head()
-            .is_some_and(|head| Arc::ptr_eq(head, &self.called));
-        if !is_head {
-            return Err(None);
-        }
-        state.vacancy(now, self.limiter.0.limit)?;
-        // Dropping this place takes it out of the queue and calls the next.
-        Ok(state.take(self.limiter, self.lane, now))
-    }
-}
-
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let mut state = self.limiter.state();
-        let queue = state.queue(self.lane);
+        let mut line = self.limiter.line();
+        let queue = line.queue(self.lane);
         let position = queue.iter().position(|c| Arc::ptr_eq(c, &self.called));
         position.and_then(|position| queue.remove(position));
-        state.call_head();
+        line.call_head();
+        if let (None, Store::File(file)) = (line.head(), &self.limiter.0.store) {
+            file.tell(News::Left);
+        }
     }
 }
 
@@ -572,19 +632,8 @@ impl Drop for Place<'_> {
 #[must_use = "dropping it says that the request was never answered"]
 pub(crate) struct Permit {
     limiter: RateLimiter,
-    taken: Instant,
-    /// What remained by the server's word when it was taken.
-    word: Option<usize>,
+    slot: Slot,
     end: End,
-}
-
-/// How the request of a permit ended.
-#[derive(Clone, Copy)]
-enum End {
-    Unanswered,
-    Unsent,
-    Accepted { remaining: Option<usize> },
-    Refused { retry_after: Option<Duration> },
 }
 
 impl Permit {
@@ -606,37 +655,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let now = Instant::now();
-        let free = now + self.limiter.0.window;
-        let mut state = self.limiter.state();
-        state.settle(now);
-        state.in_flight -= 1;
-        // No other request is sent at the moment of a lead, so the time identifies it.
-        if state.lead == Lead::UnderWay(self.taken) {
-            state.lead = Lead::Over;
-        }
-        let cooling = |free, counted| Reverse(Cooling { free, counted });
-        let mut pause = None;
-        match self.end {
-            End::Unsent => {}
-            End::Unanswered => state.cooling.push(cooling(free + GRACE, true)),
-            End::Accepted { remaining } => {
-                state.cooling.push(cooling(free, true));
-                state.accepted(self, remaining, now);
-            }
-            End::Refused { retry_after } => {
-                state.cooling.push(cooling(free, false));
-                pause = state.refused(self, retry_after, now);
-            }
-        }
-        state.call_head();
-        drop(state);
-        if let Some(pause) = pause {
-            tracing::warn!(
-                ?pause,
-                "refused by the server (429): others, or an earlier run, have used the account's quota; all calls wait"
-            );
-        }
+        self.limiter.ended(&self.slot, self.end);
     }
 }
 
@@ -647,10 +666,14 @@ impl fmt::Debug for RateLimiter {
 }
 
 #[cfg(test)]
+mod file_tests;
+#[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
 mod shared_account;
+#[cfg(test)]
+mod shared_schedules;
 #[cfg(test)]
 mod tests;

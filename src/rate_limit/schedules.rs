@@ -216,7 +216,8 @@ async fn shared(schedule: &Schedule, account: &Account) -> (Vec<Duration>, Vec<P
                 pauses.lock().unwrap().push(Pause {
                     at: start.elapsed(),
                     retry_after,
-                    until: until.map_or(Duration::ZERO, |until| until - start),
+                    // The limiter began when the schedule did.
+                    until: until.unwrap_or_default(),
                 });
                 false
             }

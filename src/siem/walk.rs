@@ -189,7 +189,10 @@ impl Walk {
         let mut found = Vec::new();
         loop {
             let turn = match &self.pace {
-                Some(pace) => Some(pace.acquire(Lane::Read, Turn::Last).await),
+                Some(pace) => match pace.slot(Lane::Read, Turn::Last, Duration::ZERO).await {
+                    Ok(turn) => Some(turn),
+                    Err(error) => return Asked::Failed(error),
+                },
                 None => None,
             };
             let page = pages.try_next().await;

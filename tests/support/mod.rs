@@ -231,6 +231,7 @@ pub fn predicates(error: &huntress::Error) -> Vec<&'static str> {
         ("decode", error.is_decode()),
         ("record", error.is_record()),
         ("configuration", error.is_configuration()),
+        ("quota", error.is_quota()),
     ];
     let holding = all.into_iter().filter(|(_, holds)| *holds);
     holding.map(|(name, _)| name).collect()

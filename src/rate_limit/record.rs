@@ -1,0 +1,204 @@
+//! What stands in a shared file, and what a crash may make of it.
+//!
+//! The file has two halves, which are written in turn, each with a number that grows. A
+//! program that is killed while it writes spoils one of them; the other has the state before.
+//! That state may lack one slot that was taken, since it cannot be told whether the writing
+//! was cut off (then the slot was never used) or spoiled later, so one more counts as taken
+//! ([`Quota::lost_one`](super::quota::Quota::lost_one)).
+//!
+//! A half is a line of text and a JSON text. The line has the version of the format, the
+//! number, the length of the JSON and a checksum of all that. A change that older releases may
+//! ignore adds a key to the JSON; any other makes a new version, which older releases leave
+//! alone.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Clocks;
+use super::quota::{Quota, Rules, Time};
+
+const MAGIC: &[u8] = b"huntress quota ";
+pub(super) const VERSION: u32 = 1;
+/// Of the line: the magic, the version, the number, the length and the checksum.
+pub(super) const HEADER: usize = MAGIC.len() + 4 + 1 + 16 + 1 + 8 + 1 + 16 + 1;
+const CHECKSUM: Range<usize> = HEADER - 17..HEADER - 1;
+/// Of the file.
+pub(super) const HALF: usize = 64 * 1024;
+
+/// The state of a quota, and when it was so.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Content {
+    clocks: Clocks,
+    pub(super) time: Time,
+    pub(super) quota: Quota,
+}
+
+/// A program's own last look at a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub(super) lineage: u64,
+    /// The time in the file.
+    pub(super) time: Time,
+    /// How long ago it was, by a clock of the program's own that nobody sets.
+    pub(super) since: Duration,
+}
+
+impl Content {
+    pub(super) fn new(clocks: Clocks, quota: Quota) -> Self {
+        let time = Time::ZERO;
+        Self {
+            clocks,
+            time,
+            quota,
+        }
+    }
+
+    /// One of which nobody knows what was used.
+    pub(super) fn unknown(clocks: Clocks, lineage: u64, rules: &Rules) -> Self {
+        Self::new(clocks, Quota::unknown(lineage, rules, Time::ZERO))
+    }
+
+    /// Lets the time pass until now: as much as the clocks say, and no more than the program
+    /// has measured itself since its own last look. After a start of the machine, what was
+    /// written last may never have reached the disk.
+    pub(super) fn advance(
+        &mut self,
+        clocks: Clocks,
+        own: Option<Look>,
+        lineage: u64,
+        rules: &Rules,
+    ) {
+        let Some(passed) = clocks.since(&self.clocks) else {
+            *self = Self::unknown(clocks, lineage, rules);
+            return;
+        };
+        let at_most = own.map_or(Time::MAX, |own| {
+            // Another quota has begun after that look, at 0.
+            let same = own.lineage == self.quota.lineage;
+            own.since + if same { own.time } else { Time::ZERO }
+        });
+        self.time = (self.time + passed).min(at_most).max(self.time);
+        self.clocks = clocks;
+    }
+}
+
+/// What one half says.
+enum Half {
+    /// It was never written, or is cut off.
+    Empty,
+    Good(u64, Box<Content>),
+    Spoiled,
+    Newer(u32),
+}
+
+/// What a file says.
+pub(super) enum Found {
+    Empty,
+    State {
+        content: Box<Content>,
+        number: u64,
+        /// The half that is written next.
+        next: usize,
+        /// The other half is spoiled, and may have been the newer one.
+        lost: bool,
+    },
+    /// It is ours, and nothing can be read.
+    Spoiled,
+    /// It is not ours.
+    Foreign,
+    /// A later release has written it.
+    Newer(u32),
+}
+
+/// Reads both halves, each from its beginning and as far as they go.
+pub(super) fn read(halves: [&[u8]; 2]) -> Found {
+    let ours = halves.iter().any(|half| half.starts_with(MAGIC));
+    let state = |number, content, next, lost| Found::State {
+        content,
+        number,
+        next,
+        lost,
+    };
+    match halves.map(half) {
+        [Half::Newer(version), _] | [_, Half::Newer(version)] => Found::Newer(version),
+        [Half::Empty, Half::Empty] => Found::Empty,
+        [Half::Good(first, a), Half::Good(second, b)] => {
+            if first > second {
+                state(first, a, 1, false)
+            } else {
+                state(second, b, 0, false)
+            }
+        }
+        // The first half alone has been written.
+        [Half::Good(1, content), Half::Empty] => state(1, content, 1, false),
+        [Half::Good(number, content), _] => state(number, content, 1, true),
+        [_, Half::Good(number, content)] => state(number, content, 0, true),
+        _ if ours => Found::Spoiled,
+        _ => Found::Foreign,
+    }
+}
+
+fn half(bytes: &[u8]) -> Half {
+    if bytes.iter().all(|byte| *byte == 0) {
+        return Half::Empty;
+    }
+    parse(bytes).unwrap_or(Half::Spoiled)
+}
+
+/// How many bytes a half has, by its first line.
+pub(super) fn length(bytes: &[u8]) -> Option<usize> {
+    let line = bytes.get(MAGIC.len()..HEADER)?;
+    let length = std::str::from_utf8(line).ok()?.split(' ').nth(2)?;
+    let length = usize::from_str_radix(length, 16).ok()?;
+    Some(HEADER + length).filter(|length| *length <= HALF)
+}
+
+fn parse(bytes: &[u8]) -> Option<Half> {
+    let bytes = bytes.get(..length(bytes)?)?;
+    let line = std::str::from_utf8(bytes.strip_prefix(MAGIC)?.get(..HEADER - MAGIC.len())?).ok()?;
+    let mut words = line.trim_end().split(' ');
+    let version = words.next()?.parse().ok()?;
+    let number = u64::from_str_radix(words.next()?, 16).ok()?;
+    let sum = u64::from_str_radix(words.nth(1)?, 16).ok()?;
+    if sum != checksum(bytes) {
+        return None;
+    }
+    if version != VERSION {
+        return Some(Half::Newer(version));
+    }
+    let content = serde_json::from_slice(&bytes[HEADER..]).ok()?;
+    Some(Half::Good(number, content))
+}
+
+/// A half with this number; `None` where it is too long.
+pub(super) fn write(number: u64, content: &Content) -> Option<Vec<u8>> {
+    let json = serde_json::to_vec(content).ok()?;
+    written(VERSION, number, &json)
+}
+
+pub(super) fn written(version: u32, number: u64, json: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = MAGIC.to_vec();
+    let length = json.len();
+    bytes.extend(format!("{version:04} {number:016x} {length:08x} {:016x}\n", 0).into_bytes());
+    bytes.extend(json);
+    let sum = format!("{:016x}", checksum(&bytes));
+    bytes[CHECKSUM].copy_from_slice(sum.as_bytes());
+    (bytes.len() <= HALF).then_some(bytes)
+}
+
+/// Of all but the checksum itself, eight bytes at a time. Each step maps different sums to
+/// different sums, so it differs for any change within eight bytes; nobody who may write the
+/// file is an enemy.
+fn checksum(bytes: &[u8]) -> u64 {
+    let parts = [&bytes[..CHECKSUM.start], &bytes[CHECKSUM.end..]];
+    parts.into_iter().fold(0xcbf2_9ce4_8422_2325, |sum, part| {
+        part.chunks(8).fold(sum, |sum, chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            let sum = sum ^ u64::from_le_bytes(word);
+            sum.wrapping_mul(0x0100_0000_01b3).rotate_left(23)
+        })
+    })
+}

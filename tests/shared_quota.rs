@@ -1,0 +1,251 @@
+//! A quota that several programs share by a file: real processes, real time, a scaled window,
+//! against a server that counts exactly.
+//!
+//! The programs are this test binary, started again as [`program`].
+
+mod support;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use futures::future::join_all;
+use huntress::{Client, Outcome, RateLimiter};
+use tokio::time::sleep;
+
+const LIMIT: usize = 60;
+const WINDOW: Duration = Duration::from_secs(3);
+const PROGRAMS: usize = 8;
+/// The calls that a program makes at once.
+const TASKS: usize = 4;
+
+/// Each test has the machine for itself.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Answers any call after a random time, and counts like the API.
+#[derive(Clone, Default)]
+struct Server(Arc<Mutex<Log>>);
+
+#[derive(Default)]
+struct Log {
+    window: VecDeque<Instant>,
+    taken: Vec<Instant>,
+    refused: usize,
+}
+
+impl Server {
+    async fn start() -> (Self, String) {
+        let server = Self::default();
+        let router = axum::Router::new()
+            .fallback(answer)
+            .with_state(server.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (server, base_url)
+    }
+
+    fn taken(&self) -> Vec<Instant> {
+        self.0.lock().unwrap().taken.clone()
+    }
+
+    fn refused(&self) -> usize {
+        self.0.lock().unwrap().refused
+    }
+}
+
+async fn answer(State(server): State<Server>) -> Response {
+    let answer = {
+        let mut log = server.0.lock().unwrap();
+        let now = Instant::now();
+        while log.window.front().is_some_and(|at| now - *at >= WINDOW) {
+            log.window.pop_front();
+        }
+        if log.window.len() == LIMIT {
+            log.refused += 1;
+            StatusCode::TOO_MANY_REQUESTS.into_response()
+        } else {
+            log.window.push_back(now);
+            log.taken.push(now);
+            r#"{"account":{"id":7}}"#.into_response()
+        }
+    };
+    sleep(Duration::from_millis(fastrand::u64(0..20))).await;
+    answer
+}
+
+/// A name for the account, whose file is removed at the end.
+struct Account(PathBuf);
+
+impl Account {
+    fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("huntress-shared-{}-{next}.quota", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    /// Starts a program that makes this many calls.
+    fn program(&self, base_url: &str, calls: usize) -> Program {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "program", "--ignored"])
+            .env("HUNTRESS_TEST_BASE_URL", base_url)
+            .env("HUNTRESS_TEST_QUOTA", &self.0)
+            .env("HUNTRESS_TEST_CALLS", calls.to_string())
+            .stdout(Stdio::null());
+        Program(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A program that runs, and is killed at the end.
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // `SIGKILL`, where there is one.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn client(base_url: &str, limiter: RateLimiter) -> Client {
+    let builder = support::builder(base_url).timeout(Duration::from_secs(1));
+    builder.rate_limiter(limiter).build().unwrap()
+}
+
+/// Makes calls in several tasks; what they end with does not matter here.
+async fn work(client: Client, tasks: usize, calls: usize) {
+    let left = Arc::new(AtomicUsize::new(calls));
+    let more = move |left: &AtomicUsize| {
+        let fewer = |left: usize| left.checked_sub(1);
+        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer)
+            .is_ok()
+    };
+    join_all((0..tasks).map(|_| {
+        let (client, left) = (client.clone(), Arc::clone(&left));
+        tokio::spawn(async move {
+            while more(&left) {
+                client.get_account().send().await.unwrap();
+            }
+        })
+    }))
+    .await
+    .into_iter()
+    .for_each(Result::unwrap);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a program that the other tests start"]
+async fn program() {
+    let Ok(base_url) = std::env::var("HUNTRESS_TEST_BASE_URL") else {
+        return;
+    };
+    let quota = std::env::var_os("HUNTRESS_TEST_QUOTA").unwrap();
+    let calls = std::env::var("HUNTRESS_TEST_CALLS").unwrap();
+    let limiter = RateLimiter::in_file_with(quota, LIMIT, WINDOW).unwrap();
+    work(client(&base_url, limiter), TASKS, calls.parse().unwrap()).await;
+}
+
+/// From the second window of a log to its fifth.
+async fn three_windows(server: &Server) -> Duration {
+    while server.taken().len() < 4 * LIMIT + 1 {
+        sleep(WINDOW / 30).await;
+    }
+    let taken = server.taken();
+    taken[4 * LIMIT] - taken[LIMIT]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_programs_are_never_refused_and_use_all_of_the_quota() {
+    let _alone = ALONE.lock().await;
+    let (shared, base_url) = Server::start().await;
+    let account = Account::new();
+    let programs = (0..PROGRAMS).map(|_| account.program(&base_url, usize::MAX));
+    let programs: Vec<_> = programs.collect();
+    // As many calls at once, by one limiter in memory.
+    let (alone, base_url) = Server::start().await;
+    let client = client(&base_url, RateLimiter::new(LIMIT, WINDOW));
+    let best = tokio::spawn(work(client, PROGRAMS * TASKS, usize::MAX));
+    let (took, optimum) = tokio::join!(three_windows(&shared), three_windows(&alone));
+    best.abort();
+    drop(programs);
+    let share = optimum.div_duration_f64(took);
+    println!("eight programs: {took:?}, one: {optimum:?}, {share:.4} of it");
+    assert_eq!((shared.refused(), alone.refused()), (0, 0));
+    assert!(share >= 0.99, "{share}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn programs_that_are_killed_at_random_cost_nobody_a_refusal() {
+    let _alone = ALONE.lock().await;
+    let (server, base_url) = Server::start().await;
+    let account = Account::new();
+    let start = || account.program(&base_url, usize::MAX);
+    let mut programs: Vec<_> = (0..PROGRAMS).map(|_| start()).collect();
+    let begun = Instant::now();
+    let mut killed = 0;
+    while begun.elapsed() < 5 * WINDOW {
+        sleep(Duration::from_millis(fastrand::u64(50..400))).await;
+        // Four of the eight.
+        let victim = fastrand::usize(..PROGRAMS / 2);
+        programs[victim] = start();
+        killed += 1;
+    }
+    let taken = server.taken().len();
+    println!("{killed} killed, {taken} requests taken");
+    assert_eq!(server.refused(), 0);
+    // Those that live go on.
+    assert!(taken > LIMIT, "{taken}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_starts_again_fifty_times_is_never_refused() {
+    let _alone = ALONE.lock().await;
+    let (server, base_url) = Server::start().await;
+    let account = Account::new();
+    for _ in 0..50 {
+        let mut program = account.program(&base_url, 3);
+        let ended = tokio::task::spawn_blocking(move || program.0.wait().unwrap());
+        assert!(ended.await.unwrap().success());
+    }
+    assert_eq!((server.taken().len(), server.refused()), (150, 0));
+}
+
+#[tokio::test]
+async fn a_call_says_what_to_do_when_the_file_cannot_be_used_any_more() {
+    let (server, base_url) = Server::start().await;
+    let folder = std::env::temp_dir().join(format!("huntress-gone-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let limiter = RateLimiter::in_file(folder.join("acme.quota")).unwrap();
+    let client = client(&base_url, limiter);
+    client.get_account().send().await.unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let error = client.get_account().send().await.unwrap_err();
+    assert_eq!(support::predicates(&error), ["quota"]);
+    assert_eq!(error.outcome(), Outcome::NotSent);
+    let text = error.to_string();
+    assert!(
+        text.contains("not sent: cannot open the quota's file"),
+        "{text}"
+    );
+    assert!(text.ends_with("make its folder, or name another"), "{text}");
+    // It works again once the file can be made, after a window.
+    std::fs::create_dir(&folder).unwrap();
+    let snapshot = client.rate_limiter().snapshot();
+    assert_eq!((snapshot.limit, snapshot.available), (60, 0));
+    assert_eq!(server.taken().len(), 1);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
