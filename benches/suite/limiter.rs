@@ -1,4 +1,4 @@
-//! What a permit costs, against tokio's semaphore.
+//! What a permit costs, against tokio's semaphore, and in a file against one in memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +17,10 @@ const TASKS: u32 = 64;
 const SLOTS: usize = 8;
 /// Permits that are measured at once, since one is as short as reading the clock.
 const BATCH: u32 = 64 * 100;
+/// The same of a file.
+const IN_FILE: u32 = 100;
 
-pub fn run(criterion: &mut Criterion) -> [Row; 2] {
+pub fn run(criterion: &mut Criterion) -> [Row; 3] {
     let one = |paired: Paired| Paired {
         ours: paired.ours / BATCH,
         baseline: paired.baseline / BATCH,
@@ -31,6 +33,13 @@ pub fn run(criterion: &mut Criterion) -> [Row; 2] {
         (
             "a permit, 64 tasks for 8 slots, against tokio's semaphore",
             together(criterion).map(one),
+        ),
+        (
+            "a permit in a file, against one in memory",
+            in_file(criterion).map(|paired| Paired {
+                ours: paired.ours / IN_FILE,
+                baseline: paired.baseline / IN_FILE,
+            }),
         ),
     ]
 }
@@ -88,6 +97,28 @@ fn together(criterion: &mut Criterion) -> Option<Paired> {
         });
     };
     paired::measure(criterion, "6400 permits among 64 tasks", ours, baseline)
+}
+
+fn in_file(criterion: &mut Criterion) -> Option<Paired> {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let name = format!("huntress-bench-{}.quota", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    // Long enough that the file has slots in it, as it has in use, and short enough that
+    // nobody waits.
+    let window = Duration::from_millis(1);
+    let file = RateLimiter::in_file_with(&path, 400, window).unwrap();
+    let memory = RateLimiter::new(400, window);
+    let permits = |limiter: &RateLimiter| {
+        runtime.block_on(async {
+            for _ in 0..IN_FILE {
+                slot(limiter).await.accepted();
+            }
+        });
+    };
+    let (ours, baseline) = (|| permits(&file), || permits(&memory));
+    let paired = paired::measure(criterion, "100 permits in a file", ours, baseline);
+    let _ = std::fs::remove_file(path);
+    paired
 }
 
 /// A batch, done by all tasks together.
