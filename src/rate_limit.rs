@@ -668,6 +668,8 @@ impl fmt::Debug for RateLimiter {
 #[cfg(test)]
 mod file_tests;
 #[cfg(test)]
+mod programs;
+#[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod server;
