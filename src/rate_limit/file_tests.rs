@@ -121,17 +121,18 @@ async fn what_ends_while_the_file_is_locked_is_told_later() {
     assert_eq!(second.snapshot().used, 2);
 }
 
-/// The states that a file may be in when something happens to it: just made, one look later,
-/// and with something in it.
+/// The states that a file may be in when something happens to it: just made, with something in
+/// it, and when a slot was just taken, in either half.
 async fn files(folder: &Folder) -> Vec<Vec<u8>> {
-    let mut files = Vec::new();
+    let now = || fs::read(folder.file()).unwrap();
     let limiter = open(folder);
-    files.push(fs::read(folder.file()).unwrap());
-    accepted(&limiter, 2).await;
-    files.push(fs::read(folder.file()).unwrap());
-    accepted(&limiter, 1).await;
-    files.push(fs::read(folder.file()).unwrap());
-    files
+    let made = now();
+    accepted(&limiter, 3).await;
+    let used = now();
+    let _first = read(&limiter).await;
+    let taken = now();
+    let _second = read(&limiter).await;
+    vec![made, used, taken, now()]
 }
 
 /// How a limiter begins with such a file: the slots that it uses, and whether all wait.
