@@ -396,7 +396,7 @@ impl Received {
     /// error, because a loop over the tokens would take the page for the last one.
     pub(crate) fn page<T: DeserializeOwned>(
         self,
-        key: &'static str,
+        key: &str,
         reading: Reading<T>,
     ) -> Result<Response<Page<T>>, Error> {
         match self.open(key, reading) {
@@ -412,7 +412,7 @@ impl Received {
     /// Decodes a page, and reports what was odd.
     pub(crate) fn open<T: DeserializeOwned>(
         &self,
-        key: &'static str,
+        key: &str,
         reading: Reading<T>,
     ) -> Result<(Page<T>, Next), Problem> {
         let reading = self.client.inner().reading(reading);

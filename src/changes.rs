@@ -11,6 +11,7 @@ mod row;
 mod schedules;
 mod walk;
 
+use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::pin::Pin;
@@ -23,12 +24,12 @@ use serde::de::DeserializeOwned;
 use crate::call::Received;
 use crate::envelope::Reading;
 use crate::error::{Error, Kind};
-use crate::fit::Fit;
 use crate::odd::OddRecord;
 use crate::pagination::{Fetch, List, next};
 
 pub use cursor::{Cursor, CursorError};
-use row::{Row, Version};
+pub(crate) use row::Row;
+use row::Version;
 use walk::{Ask, By, Walk};
 
 /// The overlap of two walks, where none is chosen.
@@ -77,7 +78,8 @@ macro_rules! changed_since {
                         problems.add("changed_since", why);
                     }
                 }
-                crate::Changes::new(self, cursor.into())
+                let reading = crate::envelope::Reading::of_the_api();
+                crate::Changes::new(self, cursor.into(), reading)
             }
         }
     };
@@ -163,7 +165,7 @@ pub(crate) use changed_since;
 pub struct Changes<T> {
     walk: Walk,
     fetch: Box<dyn Fn(Ask) -> Fetch + Send + Sync>,
-    key: &'static str,
+    key: Cow<'static, str>,
     reading: Reading<Row<T>>,
     under_way: Option<Fetch>,
     /// What was not given out yet.
@@ -269,9 +271,10 @@ impl<T> Changes<T> {
     }
 }
 
-impl<T: DeserializeOwned + Fit> Changes<T> {
-    pub(crate) fn new<L: Changing>(mut list: L, cursor: Cursor) -> Self {
+impl<T: DeserializeOwned> Changes<T> {
+    pub(crate) fn new<L: Changing>(mut list: L, cursor: Cursor, reading: Reading<Row<T>>) -> Self {
         list.choose_page_size();
+        let key = list.key();
         let fetch = move |Ask { by, token, size }| {
             let field = match by {
                 By::Time => "updated_at",
@@ -284,8 +287,8 @@ impl<T: DeserializeOwned + Fit> Changes<T> {
         Self {
             walk: Walk::new(cursor, OVERLAP),
             fetch: Box::new(fetch),
-            key: L::KEY,
-            reading: Reading::of_the_api(),
+            key,
+            reading,
             under_way: None,
             ready: VecDeque::new(),
             cut_off: None,
@@ -327,7 +330,7 @@ impl<T: DeserializeOwned + Fit> Changes<T> {
 
     /// Decodes a page, and takes of it what is to be given out.
     fn open(&mut self, received: &Received) -> Result<(), String> {
-        let (page, next) = received.open(self.key, self.reading)?;
+        let (page, next) = received.open(&self.key, self.reading)?;
         let mut rows = Vec::with_capacity(page.items.len() + page.odd.len());
         let mut items = page.items.into_iter();
         let mut odd = page.odd.into_iter().peekable();
@@ -355,7 +358,7 @@ impl<T: DeserializeOwned + Fit> Changes<T> {
     }
 }
 
-impl<T: DeserializeOwned + Fit> Stream for Changes<T> {
+impl<T: DeserializeOwned> Stream for Changes<T> {
     type Item = Result<T, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -223,7 +223,7 @@ pub(crate) struct OpenPage<T> {
 /// `{"key": [items], "pagination": {…}}`
 pub(crate) fn page<T: DeserializeOwned>(
     body: &[u8],
-    key: &'static str,
+    key: &str,
     reading: Reading<T>,
 ) -> Result<OpenPage<T>, Problem> {
     let body = &*String::from_utf8_lossy(body);

@@ -26,6 +26,7 @@ mod proxy;
 mod rate_limit;
 mod record;
 mod request;
+mod request_list;
 mod response;
 mod retry;
 mod retry_after;
@@ -57,6 +58,7 @@ pub use open_enum::{OtherValue, UnknownValue};
 pub use pagination::{Collected, Items, Pages};
 pub use rate_limit::{RateLimiter, RateLimiterSnapshot};
 pub use request::Request;
+pub use request_list::RequestList;
 pub use response::{Page, Response};
 pub use retry::RetryPolicy;
 

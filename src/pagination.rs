@@ -36,6 +36,7 @@
 //! # }
 //! ```
 
+use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -62,7 +63,7 @@ pub(crate) const CIRCLE: &str = "its next page token came before: the list would
 /// A call that answers a page; implemented by the generated builders of every list.
 pub(crate) trait List: Prepare + Clone + Send + Sync + 'static {
     /// The key of the items.
-    const KEY: &'static str;
+    fn key(&self) -> Cow<'static, str>;
     /// The page size unless the caller chose one.
     fn choose_page_size(&mut self);
     /// The token the caller chose to begin with.
@@ -77,7 +78,7 @@ type Fetching = Pin<Box<dyn Future<Output = Option<Result<Received, Error>>> + S
 
 /// Asks for one page after the other.
 struct Pager<T> {
-    key: &'static str,
+    key: Cow<'static, str>,
     reading: Reading<T>,
     fetch: Box<dyn Fn(Option<String>) -> Fetch + Send + Sync>,
     under_way: Option<Fetching>,
@@ -122,6 +123,7 @@ impl<T: DeserializeOwned> Pager<T> {
     fn new<L: List>(mut list: L, reading: Reading<T>) -> Self {
         list.choose_page_size();
         let first = list.page_token();
+        let key = list.key();
         let fetch = move |token| {
             let mut list = list.clone();
             list.set_page_token(token);
@@ -135,7 +137,7 @@ impl<T: DeserializeOwned> Pager<T> {
             seen.insert(first);
         }
         Self {
-            key: L::KEY,
+            key,
             reading,
             fetch: Box::new(fetch),
             under_way: None,
@@ -169,7 +171,7 @@ impl<T: DeserializeOwned> Pager<T> {
 
     /// Decodes a page and goes on to the next, or to the end.
     fn open(&mut self, received: Received) -> Result<Fetched<T>, Error> {
-        let (mut page, next) = match received.open(self.key, self.reading) {
+        let (mut page, next) = match received.open(&self.key, self.reading) {
             Ok(opened) => opened,
             Err(problem) => return Err(received.undecodable(problem)),
         };

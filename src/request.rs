@@ -17,6 +17,8 @@
 //! # }
 //! ```
 
+use std::borrow::Cow;
+
 use http::Method;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
@@ -29,6 +31,7 @@ use crate::envelope::{Envelope, Reading};
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::options::{call_options, write_options};
+use crate::request_list::RequestList;
 use crate::response::Response;
 use crate::retry::Access;
 
@@ -100,6 +103,26 @@ impl Request {
     pub fn reads(mut self) -> Self {
         self.reads = true;
         self
+    }
+
+    /// A list, whose answers hold their items under this key, in pages.
+    ///
+    /// Only for a `GET`; `limit` and `page_token` are set by the list.
+    pub fn list(self, key: impl Into<Cow<'static, str>>) -> RequestList {
+        RequestList::new(self, key.into())
+    }
+
+    pub(crate) fn is(&self, method: &Method) -> bool {
+        self.method == *method
+    }
+
+    pub(crate) fn has_query(&self, name: &str) -> bool {
+        self.call.options.query.iter().any(|(own, _)| own == name)
+    }
+
+    /// Lets it be refused when it is sent.
+    pub(crate) fn refuse(&mut self, name: &'static str, problem: impl Into<String>) {
+        self.call.problems.add(name, problem.into());
     }
 
     /// Sends it and gives the body as it came, with the status and headers.

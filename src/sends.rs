@@ -183,7 +183,7 @@ pub(crate) async fn one<T: DeserializeOwned>(
 /// Sends a call for one page.
 pub(crate) async fn page<T: DeserializeOwned>(
     call: impl Prepare,
-    key: &'static str,
+    key: &str,
     reading: Reading<T>,
 ) -> Result<Response<Page<T>>, Error> {
     call.prepare()?.send().await?.page(key, reading)

@@ -244,7 +244,9 @@ impl<'a> Operation<'a> {
             #changes
 
             impl List for #name {
-                const KEY: &'static str = #key;
+                fn key(&self) -> ::std::borrow::Cow<'static, str> {
+                    #key.into()
+                }
 
                 fn choose_page_size(&mut self) {
                     #choose

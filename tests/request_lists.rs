@@ -1,0 +1,206 @@
+//! Lists without a method of their own give what those with one give: each list of the
+//! document, against the simulator.
+
+use std::time::Duration;
+
+use huntress::http::Method;
+use huntress::{Client, Cursor, RateLimiter};
+use huntress_simulator::Simulator;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+struct ListOfDocument {
+    path: String,
+    key: String,
+    shows_changes: bool,
+}
+
+/// Those that need no id of something else.
+fn lists() -> Vec<ListOfDocument> {
+    let document: Value = serde_json::from_str(include_str!("../spec/openapi.json")).unwrap();
+    let at = |reference: &Value| {
+        let pointer = reference["$ref"].as_str().unwrap().trim_start_matches('#');
+        document.pointer(pointer).unwrap()
+    };
+    let mut lists = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let get = &methods["get"];
+        let Some(parameters) = get["parameters"].as_array() else {
+            continue;
+        };
+        let parameter = |name| {
+            parameters
+                .iter()
+                .find(|parameter| parameter["name"] == name)
+        };
+        if path.contains('{') || parameter("page_token").is_none() {
+            continue;
+        }
+        let page = at(&get["responses"]["200"]["content"]["application/json"]["schema"]);
+        let properties = page["properties"].as_object().unwrap();
+        let (key, items) = properties
+            .iter()
+            .find(|(_, property)| property["type"] == "array")
+            .unwrap();
+        let by_change = parameter("sort_field").is_some_and(|sort| {
+            let values = sort["schema"]["x-huntress-values"].as_array();
+            values.is_some_and(|values| values.contains(&"updated_at".into()))
+        });
+        lists.push(ListOfDocument {
+            path: path.clone(),
+            key: key.clone(),
+            shows_changes: by_change && !at(&items["items"])["properties"]["updated_at"].is_null(),
+        });
+    }
+    lists
+}
+
+async fn start() -> (Simulator, Client) {
+    let simulator = Simulator::builder().no_quota().start().await.unwrap();
+    let client = Client::builder()
+        .base_url(simulator.base_url())
+        .credentials(simulator.credentials().pair())
+        .rate_limiter(RateLimiter::new(10_000, Duration::from_secs(1)))
+        .build()
+        .unwrap();
+    (simulator, client)
+}
+
+async fn by_hand(client: &Client, list: &ListOfDocument) -> Vec<Value> {
+    let mut items = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let request = client.request(Method::GET, &list.path).query("limit", 500);
+        let request = match &token {
+            Some(token) => request.query("page_token", token),
+            None => request,
+        };
+        let page: Value = request.send_as().await.unwrap();
+        items.extend(page[&list.key].as_array().unwrap().iter().cloned());
+        match page["pagination"]["next_page_token"].as_str() {
+            Some(next) => token = Some(next.to_owned()),
+            None => return items,
+        }
+    }
+}
+
+fn as_values(items: &[Box<RawValue>]) -> Vec<Value> {
+    let value = |item: &Box<RawValue>| serde_json::from_str(item.get()).unwrap();
+    items.iter().map(value).collect()
+}
+
+#[tokio::test]
+async fn each_list_of_the_document_comes_as_it_is() {
+    let (_simulator, client) = start().await;
+    let lists = lists();
+    assert!(lists.len() >= 15, "{}", lists.len());
+    for list in &lists {
+        let expected = by_hand(&client, list).await;
+        let items = client
+            .request(Method::GET, &list.path)
+            .list(list.key.clone());
+        let whole = items.clone().stream_as::<Box<RawValue>>();
+        let whole = whole.collect_all().await.unwrap();
+        assert_eq!(as_values(&whole.items), expected, "{}", list.path);
+        let in_parts = items.page_size(3).stream_as::<Value>();
+        let in_parts = in_parts.collect_all().await.unwrap();
+        assert_eq!(in_parts.items, expected, "{}", list.path);
+    }
+}
+
+#[tokio::test]
+async fn each_list_that_shows_changes_gives_them() {
+    let (_simulator, client) = start().await;
+    let lists = lists();
+    let lists: Vec<_> = lists.iter().filter(|list| list.shows_changes).collect();
+    // The ten, and the list that the vendor has given up.
+    assert_eq!(lists.len(), 11);
+    for list in lists {
+        let items = || {
+            let request = client.request(Method::GET, &list.path);
+            request.list(list.key.clone())
+        };
+        let all = items().changed_since_as::<Box<RawValue>>(Cursor::beginning());
+        let all = all.collect_all().await.unwrap();
+        let mut ids: Vec<_> = as_values(&all.items)
+            .iter()
+            .map(|item| item["id"].clone())
+            .collect();
+        let mut expected: Vec<_> = by_hand(&client, list)
+            .await
+            .iter()
+            .map(|item| item["id"].clone())
+            .collect();
+        ids.sort_by_key(Value::as_i64);
+        expected.sort_by_key(Value::as_i64);
+        assert_eq!(ids, expected, "{}", list.path);
+        let none = items().changed_since_as::<Value>(all.cursor);
+        assert_eq!(none.collect_all().await.unwrap().items, [] as [Value; 0]);
+    }
+}
+
+#[tokio::test]
+async fn what_a_list_sets_itself_is_refused_before_anything_is_sent() {
+    let (simulator, client) = start().await;
+    let request = || client.request(Method::GET, "/v1/agents");
+    let list = || request().list("agents");
+    let refused = |error: huntress::Error| {
+        assert!(error.is_invalid_request(), "{error}");
+        error.to_string()
+    };
+    for (name, error) in [
+        (
+            "limit",
+            request()
+                .query("limit", 5)
+                .list("agents")
+                .stream_as::<Value>()
+                .try_next()
+                .await,
+        ),
+        (
+            "page_token",
+            request()
+                .query("page_token", "x")
+                .list("agents")
+                .start_at("y")
+                .stream_as::<Value>()
+                .try_next()
+                .await,
+        ),
+        (
+            "start_at",
+            list().start_at("").stream_as::<Value>().try_next().await,
+        ),
+        (
+            "sort_field",
+            request()
+                .query("sort_field", "id")
+                .list("agents")
+                .changed_since_as::<Value>(Cursor::beginning())
+                .try_next()
+                .await,
+        ),
+        (
+            "start_at",
+            list()
+                .start_at("x")
+                .changed_since_as::<Value>(Cursor::beginning())
+                .try_next()
+                .await,
+        ),
+        (
+            "GET",
+            client
+                .request(Method::POST, "/v1/agents")
+                .list("agents")
+                .stream_as::<Value>()
+                .try_next()
+                .await,
+        ),
+    ] {
+        let text = refused(error.unwrap_err());
+        assert!(text.contains(name), "{name}: {text}");
+    }
+    assert_eq!(simulator.arrivals().total, 0);
+}
