@@ -1,0 +1,3 @@
+//! The program `huntctl`.
+
+fn main() {}
