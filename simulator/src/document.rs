@@ -10,7 +10,7 @@ use crate::schema::{Place, referred};
 use crate::values::Plans;
 
 /// What the operations are read from.
-pub(crate) const DOCUMENT: &str = include_str!("../spec/openapi.json");
+pub const DOCUMENT: &str = include_str!("../spec/openapi.json");
 /// The vendor's contracts.
 pub(crate) const CONTRACT: &str = include_str!("../spec/swagger_doc.json");
 pub(crate) const WEBHOOKS: &str = include_str!("../spec/webhooks_doc.json");

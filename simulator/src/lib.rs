@@ -41,6 +41,9 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+/// The OpenAPI document that this release serves, as JSON: what the library `huntress` is
+/// generated from.
+pub use document::DOCUMENT as OPENAPI;
 pub use faults::{Fault, FaultKind, LastPage};
 pub use keys::Credentials;
 use keys::Key;
