@@ -75,12 +75,13 @@ impl Postgres {
     }
 
     pub(super) async fn begin(&self) -> Result<Transaction, Failure> {
-        let connection = self.connection().await?;
-        let begun = connection.batch_execute("BEGIN").await;
+        // From here on the connection is given up if this future is: BEGIN may have arrived.
+        let transaction = Transaction {
+            connection: Some(self.connection().await?),
+        };
+        let begun = transaction.connection()?.batch_execute("BEGIN").await;
         begun.map_err(|error| failed(&error))?;
-        Ok(Transaction {
-            connection: Some(connection),
-        })
+        Ok(transaction)
     }
 }
 
