@@ -1,4 +1,4 @@
-//! The tree that is published: the two crates with the generated code in them as a file.
+//! The tree that is published: the crates with the generated code in them as a file.
 //!
 //! A release must not change under its users, and a build script that runs progenitor would
 //! change with whatever version their resolver chooses; nor should they wait for it to be
@@ -14,18 +14,20 @@ use anyhow::{Context, Result, ensure};
 use toml_edit::{DocumentMut, Item, Table};
 
 /// What is taken over as it is. `Cargo.toml` and `GENERATED` are made.
-const TAKEN: [&str; 10] = [
+const TAKEN: [&str; 9] = [
     "CHANGELOG.md",
     "Cargo.lock",
     "LICENSE-APACHE",
     "LICENSE-MIT",
     "README.md",
-    "simulator",
     "spec/openapi.json",
     "spec/swagger_doc.json",
     "src",
     "tests",
 ];
+
+/// The members that are published beside the root, as they are.
+const MEMBERS: [&str; 2] = ["huntctl", "simulator"];
 
 /// Includes what the build script made, in the repository; has it, in a release.
 const GENERATED: &str = "src/generated.rs";
@@ -37,12 +39,13 @@ pub fn run(workspace: &Path, target: &Path) -> Result<()> {
         "{} is not empty; the tree goes into a new folder",
         target.display()
     );
-    for name in TAKEN {
+    for name in TAKEN.into_iter().chain(MEMBERS) {
         copy(workspace, target, Path::new(name))?;
     }
     write(target, GENERATED, &generated(workspace)?)?;
     let manifest = read(workspace, "Cargo.toml")?;
-    let members = [read(workspace, "simulator/Cargo.toml")?];
+    let members = MEMBERS.map(|member| read(workspace, &format!("{member}/Cargo.toml")));
+    let members = members.into_iter().collect::<Result<Vec<_>>>()?;
     write(target, "Cargo.toml", &published(&manifest, &members)?)?;
     lock(target)
 }
@@ -74,7 +77,7 @@ fn published(manifest: &str, members: &[String]) -> Result<String> {
     let workspace = table(&mut manifest, "workspace")?;
     workspace.remove("default-members");
     workspace.remove("exclude");
-    workspace["members"] = toml_edit::value(toml_edit::Array::from_iter(["simulator"]));
+    workspace["members"] = toml_edit::value(toml_edit::Array::from_iter(MEMBERS));
 
     let mut inherited = inherited_by(&manifest);
     for member in members {
@@ -200,7 +203,7 @@ codegen = { opt-level = 1 }
             published(MANIFEST, &[simulator]).unwrap(),
             r#"
 [workspace]
-members = ["simulator"]
+members = ["huntctl", "simulator"]
 
 [workspace.dependencies]
 serde = "1"
