@@ -75,7 +75,6 @@
 //! An end that cannot be told at once, since another program holds the lock, is told later with
 //! that later time.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -87,14 +86,21 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
-use self::file::{News, QuotaFile, Trouble};
-use self::quota::{Asker, End, Quota, Rules, Slot, Time};
+use self::file::{QuotaFile, Trouble};
+use self::line::Line;
+pub(crate) use self::permit::Permit;
+use self::quota::{Asker, End, News, Quota, Rules, Slot};
+use self::store::Store;
 use crate::error::Error;
 
 mod clock;
+mod disk;
 mod file;
+mod line;
+mod permit;
 mod quota;
 mod record;
+mod store;
 
 const LIMIT: usize = 60;
 const WINDOW: Duration = Duration::from_secs(60);
@@ -116,9 +122,6 @@ const CONTRADICTIONS: u8 = 3;
 const PATIENCE: Duration = Duration::from_millis(50);
 /// When a program looks again that others are about to go before.
 const SOON: Duration = Duration::from_millis(2);
-/// After so long, a lock that somebody else holds is worth a warning.
-const LONG_BUSY: Duration = Duration::from_secs(1);
-
 /// The request quota of one account; 60 in 60 seconds by default.
 ///
 /// Cheap to clone: clones share the quota. A client and its clones share one; hand the
@@ -145,24 +148,17 @@ pub struct RateLimiter(Arc<Shared>);
 
 struct Shared {
     rules: Rules,
-    store: Store,
-    line: Mutex<Line>,
-    /// A task is telling the other programs what is new.
+    local: Mutex<Local>,
+    /// A task is telling the others what they could not be told at once.
     telling: AtomicBool,
 }
 
-/// Where the state of the quota is.
-enum Store {
-    Memory { began: Instant, quota: Mutex<Quota> },
-    File(QuotaFile),
-}
-
-/// The calls of this program that wait.
-#[derive(Default)]
-struct Line {
-    writes: VecDeque<Arc<Notify>>,
-    reads: VecDeque<Arc<Notify>>,
-    writes_since_a_read: usize,
+/// What one program has of the quota.
+struct Local {
+    store: Store,
+    line: Line,
+    /// The others know that a call of this program waits.
+    waits: bool,
 }
 
 /// What a limiter looks like at one moment.
@@ -211,11 +207,7 @@ impl RateLimiter {
     /// `limit` requests in any `window`. A limit of 0 is taken as 1, a window of more than
     /// a day as a day.
     pub fn new(limit: usize, window: Duration) -> Self {
-        let store = Store::Memory {
-            began: Instant::now(),
-            quota: Mutex::new(Quota::new(0)),
-        };
-        Self::of(rules(limit, window), store)
+        Self::of(rules(limit, window), Store::memory())
     }
 
     /// The quota of one account, 60 requests in 60 seconds, shared by all programs of this
@@ -305,20 +297,22 @@ impl RateLimiter {
     fn of(rules: Rules, store: Store) -> Self {
         Self(Arc::new(Shared {
             rules,
-            store,
-            line: Mutex::default(),
+            local: Mutex::new(Local {
+                store,
+                line: Line::default(),
+                waits: false,
+            }),
             telling: AtomicBool::new(false),
         }))
     }
 
-    /// How much of the quota is used at this moment. Of one in a file that cannot be read now,
-    /// it is what was known last.
+    /// How much of the quota is used at this moment, by all programs that share it. Of one in a
+    /// file that cannot be read now, it is what was known last.
     pub fn snapshot(&self) -> RateLimiterSnapshot {
-        let rules = &self.0.rules;
-        let look = |quota: &mut Quota, now| quota.snapshot(rules, now);
-        let seen = self.0.store.run(look).ok();
-        let seen = seen.or_else(|| self.0.store.last(look));
-        seen.unwrap_or_else(|| Quota::new(0).snapshot(rules, Time::ZERO))
+        let look = |quota: &mut Quota, now| quota.snapshot(&self.0.rules, now);
+        let mut local = self.local();
+        let seen = local.store.run(look).ok();
+        seen.unwrap_or_else(|| local.store.known(look))
     }
 
     /// Waits for a slot, for an attempt that takes as long as `lease` at most.
@@ -330,59 +324,51 @@ impl RateLimiter {
         turn: Turn,
         lease: Duration,
     ) -> Result<Permit, Error> {
-        let mut call = Waiting {
+        let mut call = Call {
             lane,
             turn,
             lease,
             since: None,
         };
-        let mut next_free_in = None;
-        {
-            let mut line = self.line();
-            if line.head().is_none() {
-                match self.ask(&mut line, &call)? {
-                    Asked::Taken(permit) => return Ok(permit),
-                    Asked::Later(wait) => next_free_in = wait,
-                    Asked::Busy => {}
-                }
-            }
-        }
-        tracing::debug!(?next_free_in, "waits for the quota");
-        let since = *call.since.insert(Instant::now());
-        let place = self.queue_up(lane, turn);
-        let (mut busy_since, mut told) = (None, false);
-        loop {
-            let asked = {
-                let mut line = self.line();
-                if line.is_head(&place.called) {
-                    self.ask(&mut line, &call)?
-                } else {
-                    Asked::Later(None)
-                }
+        let (mut asked, place) = {
+            let mut local = self.local();
+            // Most calls find nobody waiting and a slot free.
+            let asked = match local.line.is_empty() {
+                true => Some(self.ask(&mut local, &call)?),
+                false => None,
             };
-            match asked {
-                Asked::Taken(permit) => {
+            if let Some(Asked::Taken(slot)) = asked {
+                return Ok(Permit::new(self, slot));
+            }
+            let called = local.line.join(lane, turn);
+            (
+                asked,
+                Place {
+                    limiter: self,
+                    lane,
+                    called,
+                },
+            )
+        };
+        tracing::debug!(?asked, "waits for the quota");
+        let since = *call.since.insert(Instant::now());
+        loop {
+            match asked.take().map_or_else(|| place.ask(&call), Ok)? {
+                Asked::Taken(slot) => {
                     tracing::debug!(waited = ?since.elapsed(), "waited for the quota");
-                    return Ok(permit);
+                    return Ok(Permit::new(self, slot));
                 }
-                Asked::Later(wait) => {
-                    busy_since = None;
-                    match wait {
-                        Some(wait) => drop(timeout(wait, place.called.notified()).await),
-                        None => place.called.notified().await,
-                    }
-                }
-                Asked::Busy => {
-                    let since: Instant = *busy_since.get_or_insert_with(Instant::now);
-                    sleep(busy(since.elapsed(), &mut told)).await;
-                }
+                Asked::Later(Some(wait)) => drop(timeout(wait, place.called.notified()).await),
+                Asked::Later(None) => place.called.notified().await,
+                Asked::Busy(wait) => sleep(wait).await,
             }
         }
     }
 
-    fn ask(&self, line: &mut Line, call: &Waiting) -> Result<Asked, Error> {
+    fn ask(&self, local: &mut Local, call: &Call) -> Result<Asked, Error> {
+        let rules = &self.0.rules;
         let asker = Asker {
-            program: self.0.store.program(),
+            program: local.store.program(),
             lane: call.lane,
             waited: match call.turn {
                 Turn::Last => call.since.map_or(Duration::ZERO, |since| since.elapsed()),
@@ -390,92 +376,144 @@ impl RateLimiter {
             },
             lease: call.lease.min(LONGEST_LEASE),
         };
-        let asked = self.0.store.run(|quota, now| {
-            let slot = quota.ask(&self.0.rules, now, &asker);
+        let asked = local.store.run(|quota, now| {
+            let slot = quota.ask(rules, now, &asker);
             slot.map_err(|at| at.map(|at| at.saturating_sub(now)))
         });
-        Ok(match asked {
+        match asked {
             Ok(Ok(slot)) => {
-                line.served(call.lane);
-                Asked::Taken(Permit {
-                    limiter: self.clone(),
-                    slot,
-                    end: End::Unanswered,
-                })
+                local.line.served(call.lane);
+                local.waits = false;
+                Ok(Asked::Taken(slot))
             }
-            Ok(Err(wait)) => Asked::Later(wait),
-            Err(Trouble::Busy) => Asked::Busy,
-            Err(Trouble::Unusable(error)) => return Err(error),
-        })
-    }
-
-    fn queue_up(&self, lane: Lane, turn: Turn) -> Place<'_> {
-        let called = Arc::new(Notify::new());
-        let mut line = self.line();
-        let queue = line.queue(lane);
-        match turn {
-            Turn::Last => queue.push_back(Arc::clone(&called)),
-            Turn::First => queue.push_front(Arc::clone(&called)),
-        }
-        Place {
-            limiter: self,
-            lane,
-            called,
+            Ok(Err(wait)) => {
+                local.waits = asker.program.is_some();
+                Ok(Asked::Later(wait))
+            }
+            Err(Trouble::Busy(wait)) => Ok(Asked::Busy(wait)),
+            Err(Trouble::Unusable(error)) => Err(error),
         }
     }
 
     fn ended(&self, slot: &Slot, end: End) {
-        match &self.0.store {
-            Store::Memory { .. } => {
-                let rules = &self.0.rules;
-                let told = self
-                    .0
-                    .store
-                    .run(|quota, now| quota.end(rules, now, slot, end));
-                if let Ok(Some(pause)) = told {
-                    tell_pause(pause);
-                }
-            }
-            Store::File(file) => {
-                file.tell(News::Ended(*slot, end));
-                self.tell(file);
-            }
-        }
-        self.line().call_head();
+        let mut local = self.local();
+        self.tell(&mut local, News::Ended(*slot, end));
+        local.line.call_head();
     }
 
-    /// Tells the other programs what is new, at once or as soon as the file is free. What
+    /// Tells all that share the quota what is new: at once, or as soon as the file is free. What
     /// cannot be told goes with the next look; until then, or for ever if this program ends, a
     /// slot is held by its lease.
-    fn tell(&self, file: &QuotaFile) {
-        match file.run(|_, _| ()) {
-            Ok(()) => return,
+    fn tell(&self, local: &mut Local, news: News) {
+        if self.0.telling.load(Ordering::Relaxed) {
+            return local.store.tell_later(news);
+        }
+        match local.store.tell(&self.0.rules, news) {
+            Ok(()) => {}
+            Err(Trouble::Busy(wait)) => self.tell_soon(wait),
             Err(Trouble::Unusable(error)) => {
                 tracing::warn!(%error, "a slot of the quota stays taken");
-                return;
             }
-            Err(Trouble::Busy) => {}
         }
+    }
+
+    fn tell_soon(&self, mut wait: Duration) {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        if self.0.telling.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let limiter = self.clone();
+        self.0.telling.store(true, Ordering::Relaxed);
+        let (limiter, telling) = (self.clone(), Telling(self.clone()));
         runtime.spawn(async move {
-            sleep(moment()).await;
-            limiter.0.telling.store(false, Ordering::Release);
-            if let Store::File(file) = &limiter.0.store {
-                limiter.tell(file);
+            loop {
+                sleep(wait).await;
+                let mut local = limiter.local();
+                if let Err(Trouble::Busy(longer)) = local.store.run(|_, _| ()) {
+                    wait = longer;
+                } else {
+                    // Before anybody has more to tell.
+                    return drop(telling);
+                }
             }
-            limiter.line().call_head();
         });
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
+    fn local(&self) -> MutexGuard<'_, Local> {
         // No code panics while it holds the lock.
-        self.0.line.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.local.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that wants a slot.
+struct Call {
+    lane: Lane,
+    turn: Turn,
+    lease: Duration,
+    /// `None` for one that has just come.
+    since: Option<Instant>,
+}
+
+/// What came of asking for a slot.
+#[derive(Debug)]
+enum Asked {
+    Taken(Slot),
+    /// There is none; perhaps after that time, and else when the call is called.
+    Later(Option<Duration>),
+    /// Another program is looking.
+    Busy(Duration),
+}
+
+/// A place in the line, given back when dropped.
+struct Place<'a> {
+    limiter: &'a RateLimiter,
+    lane: Lane,
+    called: Arc<Notify>,
+}
+
+impl Place<'_> {
+    /// Asks for a slot, if it is this place's turn.
+    fn ask(&self, call: &Call) -> Result<Asked, Error> {
+        let mut local = self.limiter.local();
+        match local.line.is_head(&self.called) {
+            true => self.limiter.ask(&mut local, call),
+            false => Ok(Asked::Later(None)),
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut local = self.limiter.local();
+        local.line.leave(self.lane, &self.called);
+        local.line.call_head();
+        // Else the other programs would leave a slot to this one.
+        if local.line.is_empty() && std::mem::take(&mut local.waits) {
+            self.limiter.tell(&mut local, News::Left);
+        }
+    }
+}
+
+/// The task that tells the others what is new. It may end with its runtime, at any moment: also
+/// when it is spawned, by a caller that holds the lock.
+struct Telling(RateLimiter);
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.0.0.telling.store(false, Ordering::Relaxed);
+    }
+}
+
+fn rules(limit: usize, window: Duration) -> Rules {
+    Rules {
+        limit: limit.max(1),
+        window: window.min(LONGEST_WINDOW),
+    }
+}
+
+impl fmt::Debug for RateLimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // No look at a file: what is known of it.
+        let known = |quota: &mut Quota, now| quota.snapshot(&self.0.rules, now);
+        self.local().store.known(known).fmt(f)
     }
 }
 
@@ -487,188 +525,14 @@ impl RateLimiter {
         slot.expect("memory can be used")
     }
 
-    fn state(&self) -> MutexGuard<'_, Quota> {
-        match &self.0.store {
-            Store::Memory { quota, .. } => quota.lock().unwrap(),
-            Store::File(_) => unreachable!("it is in memory"),
-        }
-    }
-}
-
-fn rules(limit: usize, window: Duration) -> Rules {
-    Rules {
-        limit: limit.max(1),
-        window: window.min(LONGEST_WINDOW),
-    }
-}
-
-/// Until the lock of a file is tried again. Programs that found it taken together do not come
-/// back together.
-fn moment() -> Duration {
-    Duration::from_millis(fastrand::u64(1..3))
-}
-
-/// How long to wait for a lock that was taken so long; told once where that is odd.
-fn busy(taken: Duration, told: &mut bool) -> Duration {
-    if taken < LONG_BUSY {
-        return moment();
-    }
-    if !std::mem::replace(told, true) {
-        tracing::warn!(
-            "another program holds the lock of the quota's file, and may have been stopped; calls wait"
-        );
-    }
-    LONG_BUSY / 20
-}
-
-fn tell_pause(pause: Duration) {
-    tracing::warn!(
-        ?pause,
-        "refused by the server (429): others, or an earlier run, have used the account's quota; all calls wait"
-    );
-}
-
-impl Store {
-    /// This program, where several share the quota.
-    fn program(&self) -> Option<u64> {
-        match self {
-            Self::Memory { .. } => None,
-            Self::File(file) => Some(file.program),
-        }
-    }
-
-    fn run<T>(&self, step: impl FnOnce(&mut Quota, Time) -> T) -> Result<T, Trouble> {
-        match self {
-            Self::Memory { began, quota } => {
-                let mut quota = quota.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(step(&mut quota, began.elapsed()))
-            }
-            Self::File(file) => file.run(step),
-        }
-    }
-
-    fn last<T>(&self, step: impl FnOnce(&mut Quota, Time) -> T) -> Option<T> {
-        match self {
-            Self::Memory { .. } => None,
-            Self::File(file) => file.last(step),
-        }
-    }
-}
-
-impl Line {
-    fn queue(&mut self, lane: Lane) -> &mut VecDeque<Arc<Notify>> {
-        match lane {
-            Lane::Write => &mut self.writes,
-            Lane::Read => &mut self.reads,
-        }
-    }
-
-    fn served(&mut self, lane: Lane) {
-        match lane {
-            Lane::Write => self.writes_since_a_read += 1,
-            Lane::Read => self.writes_since_a_read = 0,
-        }
-    }
-
-    /// Who goes next.
-    fn head(&self) -> Option<&Arc<Notify>> {
-        let read_is_due = self.writes_since_a_read >= WRITES_BEFORE_A_READ;
-        match (self.writes.front(), self.reads.front()) {
-            (Some(write), read) if read.is_none() || !read_is_due => Some(write),
-            (_, read) => read,
-        }
-    }
-
-    fn is_head(&self, called: &Arc<Notify>) -> bool {
-        self.head().is_some_and(|head| Arc::ptr_eq(head, called))
-    }
-
-    fn call_head(&self) {
-        if let Some(head) = self.head() {
-            head.notify_one();
-        }
-    }
-}
-
-/// A call that wants a slot.
-struct Waiting {
-    lane: Lane,
-    turn: Turn,
-    lease: Duration,
-    /// `None` for one that has just come.
-    since: Option<Instant>,
-}
-
-/// What came of asking for a slot.
-enum Asked {
-    Taken(Permit),
-    /// There is none; perhaps after that time.
-    Later(Option<Duration>),
-    /// Another program is looking.
-    Busy,
-}
-
-/// A place in the queue, given back when dropped.
-struct Place<'a> {
-    limiter: &'a RateLimiter,
-    lane: Lane,
-    called: Arc<Notify>,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let mut line = self.limiter.line();
-        let queue = line.queue(self.lane);
-        let position = queue.iter().position(|c| Arc::ptr_eq(c, &self.called));
-        position.and_then(|position| queue.remove(position));
-        line.call_head();
-        if let (None, Store::File(file)) = (line.head(), &self.limiter.0.store) {
-            file.tell(News::Left);
-        }
-    }
-}
-
-/// A slot for one request.
-#[must_use = "dropping it says that the request was never answered"]
-pub(crate) struct Permit {
-    limiter: RateLimiter,
-    slot: Slot,
-    end: End,
-}
-
-impl Permit {
-    /// The server took the request; `remaining` is how many more it says it would take.
-    pub(crate) fn accepted(mut self, remaining: Option<usize>) {
-        self.end = End::Accepted { remaining };
-    }
-
-    /// The server refused it (429), perhaps saying for how long.
-    pub(crate) fn refused(mut self, retry_after: Option<Duration>) {
-        self.end = End::Refused { retry_after };
-    }
-
-    /// It was certainly never sent.
-    pub(crate) fn unsent(mut self) {
-        self.end = End::Unsent;
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.limiter.ended(&self.slot, self.end);
-    }
-}
-
-impl fmt::Debug for RateLimiter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.snapshot().fmt(f)
+    fn quota<T>(&self, look: impl FnOnce(&mut Quota) -> T) -> T {
+        let run = self.local().store.run(|quota, _| look(quota));
+        run.unwrap_or_else(|_| unreachable!("memory can be used"))
     }
 }
 
 #[cfg(test)]
 mod file_tests;
-#[cfg(test)]
-mod programs;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]

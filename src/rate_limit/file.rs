@@ -7,67 +7,66 @@
 //! caller sleeps and tries again. Nothing is synced to the disk, because a killed program loses
 //! nothing that it has written, and after a start of the machine the file is not believed in
 //! any case.
+//!
+//! A process that forks must open the file anew in the child: a lock belongs to the open file,
+//! which both would have.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs::{File, TryLockError};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::clock::Clocks;
-use super::quota::{End, Quota, Rules, Slot, Time};
-use super::record::{self, Content, Found, HALF, Look};
+use super::disk::{self, unusable};
+use super::quota::{News, Quota, Rules, Time};
+use super::record::{self, Doubt, Found, Look, State};
+use super::store::tell_pause;
 use crate::error::{Error, Kind};
 
 /// The most slots that a half of the file surely has room for.
 const MOST: usize = 400;
-/// As much of a half is read at once; a usual one is not longer.
-const USUAL: u64 = 4096;
 /// How long a look waits for another one.
 const BRIEFLY: Duration = Duration::from_micros(200);
 /// How long a program that opens the file waits for its lock.
 const OPENING: Duration = Duration::from_secs(1);
 /// How long another program may take from making the file to writing it.
 const MAKING: Duration = Duration::from_millis(50);
-/// What is assumed of the request whose slot was lost: the client's default time-out.
-const UNKNOWN_LEASE: Duration = Duration::from_secs(60);
+/// After so long, a lock that somebody else holds is worth a warning.
+const LONG_BUSY: Duration = Duration::from_secs(1);
 
 pub(super) struct QuotaFile {
     path: PathBuf,
     rules: Rules,
     /// This limiter among those that share the file.
     pub(super) program: u64,
-    open: Mutex<Open>,
-}
-
-struct Open {
     file: File,
-    /// What is to be written with the next look.
+    /// This very file has held a quota, and not something else.
+    ours: bool,
     news: Vec<News>,
     last: Option<Last>,
+    busy: Option<Busy>,
 }
 
-/// What a program has to tell the others.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum News {
-    Ended(Slot, End),
-    /// No call of it is waiting any more.
-    Left,
-}
-
-/// The last time that the file was read.
+/// The last time that the file was read and written.
 struct Last {
     /// When its clocks were read.
     at: Instant,
+    number: u64,
     time: Time,
     quota: Quota,
 }
 
+/// Somebody else holds the lock, at each try.
+struct Busy {
+    since: Instant,
+    told: bool,
+}
+
 /// Why the quota could not be looked at.
 pub(super) enum Trouble {
-    /// Another program is doing so.
-    Busy,
+    /// Another program is doing so; to be tried again after that time.
+    Busy(Duration),
     Unusable(Error),
 }
 
@@ -79,26 +78,26 @@ impl QuotaFile {
             return Err(Error::new(Kind::Quota(problem)));
         }
         let path = std::path::absolute(path).map_err(|error| unusable(path, "find", error))?;
-        let (file, made) = opened(&path).map_err(|error| unusable(&path, "open", error))?;
-        let this = Self {
-            // Programs that start at one moment may have the same seed.
-            program: u64::from(std::process::id()) << 32 | u64::from(fastrand::u32(..)),
-            open: Mutex::new(Open {
-                file,
-                news: Vec::new(),
-                last: None,
-            }),
+        let (file, made) = disk::open(&path).map_err(|error| unusable(&path, "open", error))?;
+        let mut this = Self {
             path,
             rules,
+            // Programs that start at one moment may have the same seed.
+            program: u64::from(std::process::id()) << 32 | u64::from(fastrand::u32(..)),
+            file,
+            ours: false,
+            news: Vec::new(),
+            last: None,
+            busy: None,
         };
         let since = Instant::now();
         loop {
             match this.first_look(made, since.elapsed() < MAKING) {
                 Ok(true) => return Ok(this),
-                Ok(false) | Err(Trouble::Busy) if since.elapsed() < OPENING => {
-                    thread::sleep(Duration::from_millis(fastrand::u64(1..4)));
+                Ok(false) | Err(Trouble::Busy(_)) if since.elapsed() < OPENING => {
+                    thread::sleep(again(Duration::ZERO));
                 }
-                Ok(false) | Err(Trouble::Busy) => {
+                Ok(false) | Err(Trouble::Busy(_)) => {
                     let error = io::Error::from(ErrorKind::TimedOut);
                     return Err(unusable(&this.path, "lock", error));
                 }
@@ -109,166 +108,150 @@ impl QuotaFile {
 
     /// Looks at a file that was just opened; `false` where another program may be about to
     /// write it for the first time.
-    fn first_look(&self, made: bool, may_be_new: bool) -> Result<bool, Trouble> {
-        let open = &mut *self.opened();
-        self.locked(open, |open| {
-            match self.found(&mut open.file)? {
-                Found::Empty if made => {
+    fn first_look(&mut self, made: bool, may_be_new: bool) -> Result<bool, Trouble> {
+        self.locked(|this| {
+            if let Found::Empty = this.found()? {
+                if made {
                     let quota = Quota::new(fastrand::u64(..));
-                    return self.begin(open, Content::new(Clocks::now(), quota));
+                    let at = Instant::now();
+                    this.clear()?;
+                    this.save(State::new(Clocks::now(), quota, this.rules), at)?;
+                    return Ok(true);
                 }
-                Found::Empty if may_be_new => return Ok(false),
-                Found::Foreign => {
-                    let problem = "it holds something else, which is left alone";
-                    let error = io::Error::new(ErrorKind::InvalidData, problem);
-                    return Err(self.trouble("use", error));
+                if may_be_new {
+                    return Ok(false);
                 }
-                _ => {}
             }
-            self.look(open, |_, _| ())?;
+            this.look(|_, _| ())?;
             Ok(true)
         })
     }
 
-    fn begin(&self, open: &mut Open, content: Content) -> Result<bool, Trouble> {
-        let cleared = clear(&mut open.file);
-        cleared.map_err(|error| self.trouble("write", error))?;
-        self.save(open, content, Instant::now(), (1, 0))?;
-        Ok(true)
-    }
-
     /// Looks at the quota and changes it.
-    pub(super) fn run<T>(&self, step: impl FnOnce(&mut Quota, Time) -> T) -> Result<T, Trouble> {
-        let open = &mut *self.opened();
-        if !is_at(&open.file, &self.path) {
-            let (file, _) = opened(&self.path).map_err(|error| self.trouble("open", error))?;
-            (open.file, open.last) = (file, None);
+    pub(super) fn run<T>(
+        &mut self,
+        step: impl FnOnce(&mut Quota, Time) -> T,
+    ) -> Result<T, Trouble> {
+        if !disk::is_at(&self.file, &self.path) {
+            let opened = disk::open(&self.path);
+            (self.file, _) = opened.map_err(|error| self.trouble("open", error))?;
+            self.ours = false;
             tracing::warn!(path = ?self.path, "the quota's file was replaced or removed");
         }
-        self.locked(open, |open| self.look(open, step))
+        self.locked(|this| this.look(step))
     }
 
     /// Says something with the next look.
-    pub(super) fn tell(&self, news: News) {
-        self.opened().news.push(news);
+    pub(super) fn tell_later(&mut self, news: News) {
+        self.news.push(news);
     }
 
     /// The quota as it was when it was looked at last, and the present time.
-    pub(super) fn last<T>(&self, step: impl FnOnce(&mut Quota, Time) -> T) -> Option<T> {
-        let mut open = self.opened();
-        let look = open.last.as_mut()?;
-        Some(step(&mut look.quota, look.time + look.at.elapsed()))
-    }
-
-    fn opened(&self) -> MutexGuard<'_, Open> {
-        // No code panics while it holds the lock.
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn known<T>(&mut self, step: impl FnOnce(&mut Quota, Time) -> T) -> T {
+        match &mut self.last {
+            Some(last) => step(&mut last.quota, last.time + last.at.elapsed()),
+            None => step(&mut Quota::unknown(0, &self.rules, Time::ZERO), Time::ZERO),
+        }
     }
 
     fn locked<T>(
-        &self,
-        open: &mut Open,
-        work: impl FnOnce(&mut Open) -> Result<T, Trouble>,
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let since = Instant::now();
         loop {
-            match open.file.try_lock() {
+            match self.file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if since.elapsed() < BRIEFLY => thread::yield_now(),
-                Err(TryLockError::WouldBlock) => return Err(Trouble::Busy),
+                Err(TryLockError::WouldBlock) => return Err(self.is_busy(since)),
                 Err(TryLockError::Error(error)) => return Err(self.trouble("lock", error)),
             }
         }
-        let done = work(open);
-        let unlocked = open.file.unlock();
+        self.busy = None;
+        let done = work(self);
+        let unlocked = self.file.unlock();
         unlocked.map_err(|error| self.trouble("unlock", error))?;
         done
     }
 
-    fn look<T>(
-        &self,
-        open: &mut Open,
-        step: impl FnOnce(&mut Quota, Time) -> T,
-    ) -> Result<T, Trouble> {
-        let found = self.found(&mut open.file)?;
-        // Before the clocks are read, and again after: else each look would lose what it takes.
-        let at = Instant::now();
-        let (clocks, rules, lineage) = (Clocks::now(), &self.rules, fastrand::u64(..));
-        let (mut content, number, next) = match found {
-            Found::State {
-                mut content,
-                number,
-                next,
-                lost,
-            } => {
-                let own = open.last.as_ref().map(|last| Look {
-                    lineage: last.quota.lineage,
-                    time: last.time,
-                    since: last.at.elapsed(),
-                });
-                content.advance(clocks, own, lineage, rules);
-                if lost {
-                    tracing::warn!(path = ?self.path, "a program was killed while it wrote the quota's file, or a part of it was spoiled; one slot more counts as used");
-                    let now = content.time;
-                    content.quota.lost_one(rules, now, UNKNOWN_LEASE);
-                }
-                (*content, number + 1, next)
-            }
-            Found::Newer(version) => {
-                let problem = format!(
-                    "a later release has written it (format {version}), which all programs need then"
-                );
-                let error = io::Error::new(ErrorKind::InvalidData, problem);
-                return Err(self.trouble("read", error));
-            }
-            Found::Empty | Found::Spoiled | Found::Foreign => {
-                tracing::warn!(path = ?self.path, window = ?rules.window, "the quota's file cannot be read and is begun anew; all calls wait for a window");
-                clear(&mut open.file).map_err(|error| self.trouble("write", error))?;
-                (Content::unknown(clocks, lineage, rules), 1, 0)
-            }
-        };
-        let now = content.time;
-        let pauses = open.news.iter().filter_map(|news| match news {
-            News::Ended(slot, end) => content.quota.end(rules, now, slot, *end),
-            News::Left => {
-                content.quota.leave(self.program);
-                None
-            }
-        });
-        let pause = pauses.max();
-        let result = step(&mut content.quota, now);
-        self.save(open, content, at, (number, next))?;
-        open.news.clear();
-        if let Some(pause) = pause {
-            super::tell_pause(pause);
+    fn is_busy(&mut self, since: Instant) -> Trouble {
+        let told = false;
+        let busy = self.busy.get_or_insert(Busy { since, told });
+        let taken = busy.since.elapsed();
+        if taken >= LONG_BUSY && !std::mem::replace(&mut busy.told, true) {
+            tracing::warn!(path = ?self.path, "another program holds the lock of the quota's file, and may have been stopped; calls wait");
         }
+        Trouble::Busy(again(taken))
+    }
+
+    fn look<T>(&mut self, step: impl FnOnce(&mut Quota, Time) -> T) -> Result<T, Trouble> {
+        let found = self.found()?;
+        // Before the clocks are read: so it is never later than they say.
+        let at = Instant::now();
+        let mut state = self.present(found, at)?;
+        let (now, quota) = (state.content.time, &mut state.content.quota);
+        let hear = |news| quota.hear(&self.rules, now, Some(self.program), news);
+        let pause = self.news.iter().filter_map(hear).max();
+        let result = step(quota, now);
+        self.save(state, at)?;
+        self.news.clear();
+        pause.into_iter().for_each(tell_pause);
         Ok(result)
     }
 
-    fn found(&self, file: &mut File) -> Result<Found, Trouble> {
-        let mut half = |index| half(file, index).map_err(|error| self.trouble("read", error));
-        let (first, second) = (half(0)?, half(1)?);
-        Ok(record::read([&first, &second]))
+    /// What was found, at the present time; or a state of which nothing is known.
+    fn present(&mut self, found: Found, at: Instant) -> Result<State, Trouble> {
+        let clocks = Clocks::now();
+        let own = self.last.as_ref().map(|last| Look {
+            lineage: last.quota.lineage,
+            number: last.number,
+            time: last.time,
+            since: at - last.at,
+        });
+        match record::present(found, clocks.clone(), own, &self.rules, self.ours) {
+            Ok(state) => {
+                if state.lost {
+                    tracing::warn!(path = ?self.path, "a program was killed while it wrote the quota's file, or a part of it was spoiled; one slot more counts as used");
+                }
+                Ok(state)
+            }
+            Err(Doubt::BeginAnew(why)) => {
+                tracing::warn!(path = ?self.path, window = ?self.rules.window, "the quota's file is begun anew, since {why}; all calls wait for a window");
+                self.clear()?;
+                Ok(State::unknown(clocks, fastrand::u64(..), self.rules))
+            }
+            Err(Doubt::LeaveAlone(why)) => {
+                let error = io::Error::new(ErrorKind::InvalidData, why);
+                Err(self.trouble("use", error))
+            }
+        }
     }
 
-    fn save(
-        &self,
-        open: &mut Open,
-        content: Content,
-        at: Instant,
-        (number, half): (u64, usize),
-    ) -> Result<(), Trouble> {
-        let bytes = record::write(number, &content);
-        let bytes = bytes.ok_or_else(|| io::Error::other("more slots are used than it holds"));
-        let written = bytes.and_then(|bytes| {
-            open.file.seek(SeekFrom::Start((half * HALF) as u64))?;
-            open.file.write_all(&bytes)
-        });
+    fn found(&mut self) -> Result<Found, Trouble> {
+        let read = disk::read(&mut self.file);
+        read.map_err(|error| self.trouble("read", error))
+    }
+
+    fn clear(&mut self) -> Result<(), Trouble> {
+        let cleared = disk::clear(&mut self.file);
+        cleared.map_err(|error| self.trouble("write", error))
+    }
+
+    fn save(&mut self, state: State, at: Instant) -> Result<(), Trouble> {
+        let number = state.number + 1;
+        let Some(bytes) = record::write(number, &state.content) else {
+            let problem = "more slots are used than it has room for";
+            let error = io::Error::new(ErrorKind::ResourceBusy, problem);
+            return Err(self.trouble("write", error));
+        };
+        let written = disk::write(&mut self.file, state.next, &bytes);
         written.map_err(|error| self.trouble("write", error))?;
-        open.last = Some(Last {
+        self.ours = true;
+        self.last = Some(Last {
             at,
-            time: content.time,
-            quota: content.quota,
+            number,
+            time: state.content.time,
+            quota: state.content.quota,
         });
         Ok(())
     }
@@ -279,10 +262,11 @@ impl QuotaFile {
 }
 
 impl Drop for QuotaFile {
-    /// What is not told holds a slot longer than it need be held.
+    /// What is not told holds a slot longer than it need be held. This may block, for some
+    /// milliseconds where another program has been stopped while it held the lock.
     fn drop(&mut self) {
         for _ in 0..20 {
-            if self.opened().news.is_empty() || !matches!(self.run(|_, _| ()), Err(Trouble::Busy)) {
+            if self.news.is_empty() || !matches!(self.run(|_, _| ()), Err(Trouble::Busy(_))) {
                 return;
             }
             thread::sleep(Duration::from_millis(1));
@@ -290,65 +274,12 @@ impl Drop for QuotaFile {
     }
 }
 
-/// The file, and whether it was made.
-fn opened(path: &Path) -> io::Result<(File, bool)> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true);
-    match options.clone().create_new(true).open(path) {
-        Ok(file) => Ok((file, true)),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok((options.open(path)?, false)),
-        Err(error) => Err(error),
+/// Until a lock is tried again that was taken for so long. Programs that found it taken together
+/// do not come back together.
+fn again(taken: Duration) -> Duration {
+    if taken < LONG_BUSY {
+        Duration::from_millis(fastrand::u64(1..3))
+    } else {
+        LONG_BUSY / 20
     }
-}
-
-/// Whether this file is still the one at that path.
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::fs;
-    use std::os::unix::fs::MetadataExt as _;
-
-    let same = |a: fs::Metadata, b: fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
-    match (file.metadata(), fs::metadata(path)) {
-        (Ok(open), Ok(there)) => same(open, there),
-        _ => false,
-    }
-}
-
-/// A file that is open is neither replaced nor removed there.
-#[cfg(not(unix))]
-fn is_at(_: &File, _: &Path) -> bool {
-    true
-}
-
-/// Empties the file, and takes all the space that it will ever need.
-fn clear(file: &mut File) -> io::Result<()> {
-    file.set_len(0)?;
-    file.seek(SeekFrom::Start(0))?;
-    file.write_all(&vec![0; 2 * HALF])
-}
-
-fn half(file: &mut File, index: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(USUAL as usize);
-    file.seek(SeekFrom::Start((index * HALF) as u64))?;
-    file.take(USUAL).read_to_end(&mut bytes)?;
-    let more = record::length(&bytes).map_or(0, |length| length.saturating_sub(bytes.len()));
-    file.take(more as u64).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn unusable(path: &Path, doing: &str, error: io::Error) -> Error {
-    let advice = match error.kind() {
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "allow this user to write it, or name another"
-        }
-        ErrorKind::NotFound => "make its folder, or name another",
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space",
-        ErrorKind::TimedOut => "another program holds its lock, and may have been stopped",
-        ErrorKind::InvalidData => "name another file",
-        ErrorKind::Unsupported => "locks do not work there: name a file on a local disk",
-        _ => "name a file on a local disk that this user may write",
-    };
-    let path = path.display();
-    let problem = format!("cannot {doing} the quota's file {path}: {error}; {advice}");
-    Error::new(Kind::Quota(problem)).caused_by(error)
 }

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::file::News;
 use super::record::{self, Found, HALF};
 use super::*;
 
@@ -198,13 +197,11 @@ async fn a_key_that_a_later_release_adds_is_read_over() {
     let folder = Folder::new();
     accepted(&open(&folder), 3).await;
     let bytes = fs::read(folder.file()).unwrap();
-    let Found::State {
-        content, number, ..
-    } = record::read([&bytes[..HALF], &bytes[HALF..]])
-    else {
+    let Found::State(state) = record::read([&bytes[..HALF], &bytes[HALF..]]) else {
         panic!("it cannot be read");
     };
-    let mut json = serde_json::to_value(content).unwrap();
+    let number = state.number;
+    let mut json = serde_json::to_value(&state.content).unwrap();
     json["quota"]["colour"] = "blue".into();
     let json = serde_json::to_vec(&json).unwrap();
     let next = record::written(record::VERSION, number + 1, &json).unwrap();
@@ -272,15 +269,12 @@ async fn the_largest_limit_has_room_with_all_slots_under_way() {
         under_way.push(read(&limiter).await);
     }
     assert_eq!(limiter.snapshot().available, 0);
-    let Store::File(file) = &limiter.0.store else {
-        unreachable!("it is in a file");
-    };
     // Of a state that was lost.
     let mut slot = under_way[0].slot;
     slot.lineage = 0;
-    let ended = News::Ended(slot, End::Unanswered);
     for _ in 0..100 {
-        file.tell(ended);
+        let ended = News::Ended(slot, End::Unanswered);
+        limiter.local().store.tell_later(ended);
     }
     assert_eq!(limiter.snapshot().used, 500);
 }

@@ -20,6 +20,8 @@ use super::clock::Clocks;
 use super::quota::{Quota, Rules, Time};
 
 const MAGIC: &[u8] = b"huntress quota ";
+/// What is assumed of the request whose slot was lost: the client's default time-out.
+const UNKNOWN_LEASE: Duration = Duration::from_secs(60);
 pub(super) const VERSION: u32 = 1;
 /// Of the line: the magic, the version, the number, the length and the checksum.
 pub(super) const HEADER: usize = MAGIC.len() + 4 + 1 + 16 + 1 + 8 + 1 + 16 + 1;
@@ -30,57 +32,108 @@ pub(super) const HALF: usize = 64 * 1024;
 /// The state of a quota, and when it was so.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Content {
+    rules: Rules,
     clocks: Clocks,
     pub(super) time: Time,
     pub(super) quota: Quota,
+}
+
+/// What stands in a file, and where.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) content: Content,
+    pub(super) number: u64,
+    /// The half that is written next.
+    pub(super) next: usize,
+    /// The other half is spoiled, and may have been the newer one.
+    pub(super) lost: bool,
 }
 
 /// A program's own last look at a file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
     pub(super) lineage: u64,
+    /// Of what it wrote.
+    pub(super) number: u64,
     /// The time in the file.
     pub(super) time: Time,
     /// How long ago it was, by a clock of the program's own that nobody sets.
     pub(super) since: Duration,
 }
 
-impl Content {
-    pub(super) fn new(clocks: Clocks, quota: Quota) -> Self {
-        let time = Time::ZERO;
+/// Why a file is not believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// What was used is not known, so everything may be.
+    BeginAnew(&'static str),
+    /// It is somebody else's, or used in another way.
+    LeaveAlone(String),
+}
+
+impl State {
+    /// Of a file that was just made.
+    pub(super) fn new(clocks: Clocks, quota: Quota, rules: Rules) -> Self {
         Self {
-            clocks,
-            time,
-            quota,
+            content: Content {
+                rules,
+                clocks,
+                time: Time::ZERO,
+                quota,
+            },
+            number: 0,
+            next: 0,
+            lost: false,
         }
     }
 
     /// One of which nobody knows what was used.
-    pub(super) fn unknown(clocks: Clocks, lineage: u64, rules: &Rules) -> Self {
-        Self::new(clocks, Quota::unknown(lineage, rules, Time::ZERO))
+    pub(super) fn unknown(clocks: Clocks, lineage: u64, rules: Rules) -> Self {
+        let quota = Quota::unknown(lineage, &rules, Time::ZERO);
+        Self::new(clocks, quota, rules)
     }
 
     /// Lets the time pass until now: as much as the clocks say, and no more than the program
-    /// has measured itself since its own last look. After a start of the machine, what was
-    /// written last may never have reached the disk.
+    /// has measured itself since its own last look.
     pub(super) fn advance(
         &mut self,
         clocks: Clocks,
         own: Option<Look>,
-        lineage: u64,
         rules: &Rules,
-    ) {
-        let Some(passed) = clocks.since(&self.clocks) else {
-            *self = Self::unknown(clocks, lineage, rules);
-            return;
+    ) -> Result<(), Doubt> {
+        let content = &mut self.content;
+        let same = own.filter(|own| own.lineage == content.quota.lineage);
+        // A half that cannot be read may have had the next number.
+        if same.is_some_and(|own| own.number > self.number + u64::from(self.lost)) {
+            return Err(Doubt::BeginAnew("an older copy was put in its place"));
+        }
+        let Some(passed) = clocks.since(&content.clocks) else {
+            if own.is_some() {
+                let why = "another machine writes it, or it is an old copy; remove it, or have a file on a disk of this machine";
+                return Err(Doubt::LeaveAlone(why.to_owned()));
+            }
+            // What was written last may never have reached the disk.
+            return Err(Doubt::BeginAnew("the machine was started since"));
         };
         let at_most = own.map_or(Time::MAX, |own| {
             // Another quota has begun after that look, at 0.
-            let same = own.lineage == self.quota.lineage;
-            own.since + if same { own.time } else { Time::ZERO }
+            own.since + same.map_or(Time::ZERO, |same| same.time)
         });
-        self.time = (self.time + passed).min(at_most).max(self.time);
-        self.clocks = clocks;
+        content.time = (content.time + passed).min(at_most).max(content.time);
+        content.clocks = clocks;
+        if self.lost {
+            let now = content.time;
+            content.quota.lost_one(rules, now, UNKNOWN_LEASE);
+        }
+        if content.rules != *rules && !content.quota.is_idle(content.time) {
+            let Rules { limit, window } = content.rules;
+            let why = format!(
+                "programs that use it allow {limit} requests in {window:?}, and this one {} in {:?}; all must allow the same",
+                rules.limit, rules.window
+            );
+            return Err(Doubt::LeaveAlone(why));
+        }
+        content.rules = *rules;
+        Ok(())
     }
 }
 
@@ -96,14 +149,7 @@ enum Half {
 /// What a file says.
 pub(super) enum Found {
     Empty,
-    State {
-        content: Box<Content>,
-        number: u64,
-        /// The half that is written next.
-        next: usize,
-        /// The other half is spoiled, and may have been the newer one.
-        lost: bool,
-    },
+    State(Box<State>),
     /// It is ours, and nothing can be read.
     Spoiled,
     /// It is not ours.
@@ -112,14 +158,40 @@ pub(super) enum Found {
     Newer(u32),
 }
 
+/// The state that was found, at the present time. `ours` where the file has held a quota, and
+/// not something else.
+pub(super) fn present(
+    found: Found,
+    clocks: Clocks,
+    own: Option<Look>,
+    rules: &Rules,
+    ours: bool,
+) -> Result<State, Doubt> {
+    match found {
+        Found::State(mut state) => state.advance(clocks, own, rules).map(|()| *state),
+        Found::Newer(version) => Err(Doubt::LeaveAlone(format!(
+            "a later release has written it (format {version}), which all programs need then"
+        ))),
+        Found::Foreign if !ours => {
+            let why = "it holds something else, which is left alone";
+            Err(Doubt::LeaveAlone(why.to_owned()))
+        }
+        Found::Empty | Found::Spoiled | Found::Foreign => {
+            Err(Doubt::BeginAnew("it cannot be read"))
+        }
+    }
+}
+
 /// Reads both halves, each from its beginning and as far as they go.
 pub(super) fn read(halves: [&[u8]; 2]) -> Found {
     let ours = halves.iter().any(|half| half.starts_with(MAGIC));
-    let state = |number, content, next, lost| Found::State {
-        content,
-        number,
-        next,
-        lost,
+    let state = |number, content: Box<Content>, next, lost| {
+        Found::State(Box::new(State {
+            content: *content,
+            number,
+            next,
+            lost,
+        }))
     };
     match halves.map(half) {
         [Half::Newer(version), _] | [_, Half::Newer(version)] => Found::Newer(version),

@@ -212,7 +212,7 @@ async fn shared(schedule: &Schedule, account: &Account) -> (Vec<Duration>, Vec<P
                     Err(retry_after) => retry_after,
                 };
                 permit.refused(retry_after);
-                let until = limiter.state().paused_until;
+                let until = limiter.quota(|quota| quota.paused_until);
                 pauses.lock().unwrap().push(Pause {
                     at: start.elapsed(),
                     retry_after,

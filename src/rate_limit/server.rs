@@ -2,6 +2,8 @@
 //!
 //! Each test chooses what the server says about the quota, and whether that is true.
 
+use std::collections::VecDeque;
+
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until};
 

@@ -13,7 +13,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use super::clock::{Boot, Clocks};
-use super::record::{Content, Look};
+use super::quota::Time;
+use super::record::{Doubt, Look, State};
 use super::*;
 
 const SCHEDULES: u32 = 10_000;
@@ -155,7 +156,7 @@ struct Sent {
 /// A half of the file, and when it was written.
 #[derive(Clone)]
 struct Written {
-    content: Content,
+    state: State,
     at: u64,
     jumps: usize,
 }
@@ -213,7 +214,7 @@ impl<'a> Machine<'a> {
             all_lost: Vec::new(),
         };
         machine.halves[0] = Some(Written {
-            content: Content::new(machine.clocks(), Quota::new(0)),
+            state: State::new(machine.clocks(), Quota::new(0), machine.rules),
             at: 0,
             jumps: 0,
         });
@@ -271,16 +272,14 @@ impl<'a> Machine<'a> {
         program: usize,
         step: impl FnOnce(&mut Quota, Time) -> T,
     ) -> Result<T, String> {
-        let mut content = self.read(program)?;
-        let now = content.time;
-        if std::mem::take(&mut self.spoiled) {
-            content.quota.lost_one(&self.rules, now, LOST_LEASE);
-            self.lost.push(now + LOST_LEASE + GRACE + self.rules.window);
-        }
-        let result = step(&mut content.quota, now);
-        self.judge_used(&mut content)?;
+        let mut state = self.read(program)?;
+        let now = state.content.time;
+        let result = step(&mut state.content.quota, now);
+        self.judge_used(&mut state.content.quota, now)?;
+        (state.number, state.lost) = (state.number + 1, false);
         let look = Look {
-            lineage: content.quota.lineage,
+            lineage: state.content.quota.lineage,
+            number: state.number,
             time: now,
             since: Duration::ZERO,
         };
@@ -289,7 +288,7 @@ impl<'a> Machine<'a> {
             self.newest = 1 - self.newest;
         }
         self.halves[self.newest] = Some(Written {
-            content,
+            state,
             at: self.now,
             jumps: self.jumps,
         });
@@ -297,15 +296,16 @@ impl<'a> Machine<'a> {
     }
 
     /// What a program reads in the file, at the present time.
-    fn read(&mut self, program: usize) -> Result<Content, String> {
+    fn read(&mut self, program: usize) -> Result<State, String> {
         let (clocks, rules) = (self.clocks(), self.rules);
         self.lineages += 1;
         let written = self.halves[self.newest].as_ref();
-        let Some(written) = written.or(self.halves[1 - self.newest].as_ref()) else {
+        let Some(written) = written.or(self.halves[1 - self.newest].as_ref()).cloned() else {
             self.all_lost.push(self.now);
-            return Ok(Content::unknown(clocks, self.lineages, &rules));
+            return Ok(State::unknown(clocks, self.lineages, rules));
         };
-        let mut content = written.content.clone();
+        let mut state = written.state.clone();
+        state.lost = std::mem::take(&mut self.spoiled);
         let own = self.programs[program].own;
         let steady = [Some(written.jumps), own.map(|(_, _, jumps)| jumps)];
         let steady = steady
@@ -316,13 +316,20 @@ impl<'a> Machine<'a> {
             since: ms(self.awake() - at),
             ..look
         });
-        content.advance(clocks, own, self.lineages, &rules);
-        if content.quota.lineage == written.content.quota.lineage {
-            self.judge_time(written, content.time, steady)?;
-        } else {
-            self.all_lost.push(self.now);
+        match state.advance(clocks.clone(), own, &rules) {
+            Ok(()) => {}
+            Err(Doubt::BeginAnew(_)) => {
+                self.all_lost.push(self.now);
+                return Ok(State::unknown(clocks, self.lineages, rules));
+            }
+            Err(doubt) => return Err(format!("{doubt:?}")),
         }
-        Ok(content)
+        let now = state.content.time;
+        if state.lost {
+            self.lost.push(now + LOST_LEASE + GRACE + rules.window);
+        }
+        self.judge_time(&written, now, steady)?;
+        Ok(state)
     }
 
     /// The time by a clock that sleeps with the machine.
@@ -435,7 +442,7 @@ impl<'a> Machine<'a> {
                 if let Some(newest) = self.halves[self.newest].take() {
                     // It may have told of an end.
                     let lease = ms(TIMEOUT) + GRACE + self.rules.window;
-                    self.lost.push(newest.content.time + lease);
+                    self.lost.push(newest.state.content.time + lease);
                 }
                 // What a jump was found to be is found anew.
                 self.jumps += 1;
@@ -483,7 +490,7 @@ impl<'a> Machine<'a> {
     }
 
     fn judge_time(&self, then: &Written, time: Time, steady: bool) -> Result<(), String> {
-        let (passed, really) = (time - then.content.time, ms(self.now - then.at));
+        let (passed, really) = (time - then.state.content.time, ms(self.now - then.at));
         if passed > really || (steady && passed < really) {
             return Err(format!("{passed:?} are said to have passed, in {really:?}"));
         }
@@ -491,13 +498,12 @@ impl<'a> Machine<'a> {
     }
 
     /// Each slot that counts as used is that of a request, or of a loss.
-    fn judge_used(&self, content: &mut Content) -> Result<(), String> {
-        let now = content.time;
-        let used = content.quota.snapshot(&self.rules, now).used;
+    fn judge_used(&self, quota: &mut Quota, now: Time) -> Result<(), String> {
+        let used = quota.snapshot(&self.rules, now).used;
         let sent = self
             .sent
             .iter()
-            .filter(|sent| sent.free > now || sent.slot.lineage != content.quota.lineage);
+            .filter(|sent| sent.free > now || sent.slot.lineage != quota.lineage);
         let lost = self.lost.iter().filter(|free| **free > now);
         // The one that this look may have taken.
         if used > sent.count() + lost.count() + 1 {
