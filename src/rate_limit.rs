@@ -77,19 +77,16 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::runtime::Handle;
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout};
 
-use self::file::{QuotaFile, Trouble};
+use self::file::QuotaFile;
 use self::line::Line;
 pub(crate) use self::permit::Permit;
-use self::quota::{Asker, End, News, Quota, Rules, Slot};
+use self::quota::{Quota, Rules};
 use self::store::Store;
 use crate::error::Error;
 
@@ -101,6 +98,7 @@ mod permit;
 mod quota;
 mod record;
 mod store;
+mod wait;
 
 const LIMIT: usize = 60;
 const WINDOW: Duration = Duration::from_secs(60);
@@ -315,190 +313,10 @@ impl RateLimiter {
         seen.unwrap_or_else(|| local.store.known(look))
     }
 
-    /// Waits for a slot, for an attempt that takes as long as `lease` at most.
-    ///
-    /// It fails only where the quota is in a file that cannot be used.
-    pub(crate) async fn slot(
-        &self,
-        lane: Lane,
-        turn: Turn,
-        lease: Duration,
-    ) -> Result<Permit, Error> {
-        let mut call = Call {
-            lane,
-            turn,
-            lease,
-            since: None,
-        };
-        let (mut asked, place) = {
-            let mut local = self.local();
-            // Most calls find nobody waiting and a slot free.
-            let asked = match local.line.is_empty() {
-                true => Some(self.ask(&mut local, &call)?),
-                false => None,
-            };
-            if let Some(Asked::Taken(slot)) = asked {
-                return Ok(Permit::new(self, slot));
-            }
-            let called = local.line.join(lane, turn);
-            (
-                asked,
-                Place {
-                    limiter: self,
-                    lane,
-                    called,
-                },
-            )
-        };
-        tracing::debug!(?asked, "waits for the quota");
-        let since = *call.since.insert(Instant::now());
-        loop {
-            match asked.take().map_or_else(|| place.ask(&call), Ok)? {
-                Asked::Taken(slot) => {
-                    tracing::debug!(waited = ?since.elapsed(), "waited for the quota");
-                    return Ok(Permit::new(self, slot));
-                }
-                Asked::Later(Some(wait)) => drop(timeout(wait, place.called.notified()).await),
-                Asked::Later(None) => place.called.notified().await,
-                Asked::Busy(wait) => sleep(wait).await,
-            }
-        }
-    }
-
-    fn ask(&self, local: &mut Local, call: &Call) -> Result<Asked, Error> {
-        let rules = &self.0.rules;
-        let asker = Asker {
-            program: local.store.program(),
-            lane: call.lane,
-            waited: match call.turn {
-                Turn::Last => call.since.map_or(Duration::ZERO, |since| since.elapsed()),
-                Turn::First => Duration::MAX,
-            },
-            lease: call.lease.min(LONGEST_LEASE),
-        };
-        let asked = local.store.run(|quota, now| {
-            let slot = quota.ask(rules, now, &asker);
-            slot.map_err(|at| at.map(|at| at.saturating_sub(now)))
-        });
-        match asked {
-            Ok(Ok(slot)) => {
-                local.line.served(call.lane);
-                local.waits = false;
-                Ok(Asked::Taken(slot))
-            }
-            Ok(Err(wait)) => {
-                local.waits = asker.program.is_some();
-                Ok(Asked::Later(wait))
-            }
-            Err(Trouble::Busy(wait)) => Ok(Asked::Busy(wait)),
-            Err(Trouble::Unusable(error)) => Err(error),
-        }
-    }
-
-    fn ended(&self, slot: &Slot, end: End) {
-        let mut local = self.local();
-        self.tell(&mut local, News::Ended(*slot, end));
-        local.line.call_head();
-    }
-
-    /// Tells all that share the quota what is new: at once, or as soon as the file is free. What
-    /// cannot be told goes with the next look; until then, or for ever if this program ends, a
-    /// slot is held by its lease.
-    fn tell(&self, local: &mut Local, news: News) {
-        if self.0.telling.load(Ordering::Relaxed) {
-            return local.store.tell_later(news);
-        }
-        match local.store.tell(&self.0.rules, news) {
-            Ok(()) => {}
-            Err(Trouble::Busy(wait)) => self.tell_soon(wait),
-            Err(Trouble::Unusable(error)) => {
-                tracing::warn!(%error, "a slot of the quota stays taken");
-            }
-        }
-    }
-
-    fn tell_soon(&self, mut wait: Duration) {
-        let Ok(runtime) = Handle::try_current() else {
-            return;
-        };
-        self.0.telling.store(true, Ordering::Relaxed);
-        let (limiter, telling) = (self.clone(), Telling(self.clone()));
-        runtime.spawn(async move {
-            loop {
-                sleep(wait).await;
-                let mut local = limiter.local();
-                if let Err(Trouble::Busy(longer)) = local.store.run(|_, _| ()) {
-                    wait = longer;
-                } else {
-                    // Before anybody has more to tell.
-                    return drop(telling);
-                }
-            }
-        });
-    }
-
+    #[inline]
     fn local(&self) -> MutexGuard<'_, Local> {
         // No code panics while it holds the lock.
         self.0.local.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A call that wants a slot.
-struct Call {
-    lane: Lane,
-    turn: Turn,
-    lease: Duration,
-    /// `None` for one that has just come.
-    since: Option<Instant>,
-}
-
-/// What came of asking for a slot.
-#[derive(Debug)]
-enum Asked {
-    Taken(Slot),
-    /// There is none; perhaps after that time, and else when the call is called.
-    Later(Option<Duration>),
-    /// Another program is looking.
-    Busy(Duration),
-}
-
-/// A place in the line, given back when dropped.
-struct Place<'a> {
-    limiter: &'a RateLimiter,
-    lane: Lane,
-    called: Arc<Notify>,
-}
-
-impl Place<'_> {
-    /// Asks for a slot, if it is this place's turn.
-    fn ask(&self, call: &Call) -> Result<Asked, Error> {
-        let mut local = self.limiter.local();
-        match local.line.is_head(&self.called) {
-            true => self.limiter.ask(&mut local, call),
-            false => Ok(Asked::Later(None)),
-        }
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let mut local = self.limiter.local();
-        local.line.leave(self.lane, &self.called);
-        local.line.call_head();
-        // Else the other programs would leave a slot to this one.
-        if local.line.is_empty() && std::mem::take(&mut local.waits) {
-            self.limiter.tell(&mut local, News::Left);
-        }
-    }
-}
-
-/// The task that tells the others what is new. It may end with its runtime, at any moment: also
-/// when it is spawned, by a caller that holds the lock.
-struct Telling(RateLimiter);
-
-impl Drop for Telling {
-    fn drop(&mut self) {
-        self.0.0.telling.store(false, Ordering::Relaxed);
     }
 }
 

@@ -30,6 +30,7 @@ impl Line {
         self.queue(lane).retain(|other| !Arc::ptr_eq(other, called));
     }
 
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.writes.is_empty() && self.reads.is_empty()
     }
@@ -38,12 +39,14 @@ impl Line {
         self.head().is_some_and(|head| Arc::ptr_eq(head, called))
     }
 
+    #[inline]
     pub(super) fn call_head(&self) {
         if let Some(head) = self.head() {
             head.notify_one();
         }
     }
 
+    #[inline]
     pub(super) fn served(&mut self, lane: Lane) {
         match lane {
             Lane::Write => self.writes_since_a_read += 1,
@@ -59,6 +62,7 @@ impl Line {
     }
 
     /// Who goes next.
+    #[inline]
     fn head(&self) -> Option<&Arc<Notify>> {
         let read_is_due = self.writes_since_a_read >= WRITES_BEFORE_A_READ;
         match (self.writes.front(), self.reads.front()) {

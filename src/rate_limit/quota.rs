@@ -56,6 +56,9 @@ pub(super) struct Quota {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Lease {
     ticket: u64,
+    taken: Time,
+    /// What remained by the server's word then.
+    word: Option<usize>,
     /// When it is free though nobody has said how its request ended.
     lapses: Time,
 }
@@ -93,14 +96,11 @@ pub(super) struct Asker {
     pub(super) lease: Duration,
 }
 
-/// A slot, as the state knows it.
+/// A slot, in the hands of a call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
     pub(super) lineage: u64,
     pub(super) ticket: u64,
-    taken: Time,
-    /// What remained by the server's word when it was taken.
-    word: Option<usize>,
 }
 
 /// How the request of a slot ended.
@@ -154,14 +154,15 @@ impl Quota {
         self.cool(now + lease + GRACE + rules.window, true);
     }
 
+    #[inline]
     fn cool(&mut self, free: Time, counted: bool) {
-        let later = self
-            .cooling
-            .iter()
-            .rev()
-            .take_while(|slot| slot.free > free);
-        let place = self.cooling.len() - later.count();
-        self.cooling.insert(place, Cooling { free, counted });
+        let slot = Cooling { free, counted };
+        if self.cooling.back().is_none_or(|last| last.free <= free) {
+            self.cooling.push_back(slot);
+        } else {
+            let place = self.cooling.partition_point(|other| other.free <= free);
+            self.cooling.insert(place, slot);
+        }
     }
 
     pub(super) fn snapshot(&mut self, rules: &Rules, now: Time) -> RateLimiterSnapshot {
@@ -188,6 +189,7 @@ impl Quota {
     }
 
     /// Takes note of a program's news. Returns for how long all calls wait, if they say so.
+    #[inline]
     pub(super) fn hear(
         &mut self,
         rules: &Rules,
@@ -205,6 +207,7 @@ impl Quota {
     }
 
     /// The request of a slot has ended. Returns for how long all calls wait, if that is news.
+    #[inline]
     pub(super) fn end(
         &mut self,
         rules: &Rules,
@@ -214,18 +217,13 @@ impl Quota {
     ) -> Option<Duration> {
         self.settle(now);
         let known = slot.lineage == self.lineage;
-        // What it remembers of a state that is lost says nothing about this one.
-        let slot = &Slot {
-            taken: if known { slot.taken } else { Time::ZERO },
-            word: slot.word.filter(|_| known),
-            ..*slot
+        let by_ticket = |lease: &Lease| lease.ticket;
+        let found = self.under_way.binary_search_by_key(&slot.ticket, by_ticket);
+        let lease = match found {
+            Ok(index) if known => self.under_way.remove(index),
+            // It has lapsed, or was lost: nothing is remembered of it.
+            _ => Lease::forgotten(),
         };
-        if known {
-            let lease = |lease: &Lease| lease.ticket;
-            if let Ok(index) = self.under_way.binary_search_by_key(&slot.ticket, lease) {
-                self.under_way.remove(index);
-            }
-        }
         if matches!(self.lead, Lead::UnderWay { ticket, .. } if known && ticket == slot.ticket) {
             self.lead = Lead::Over;
         }
@@ -235,17 +233,18 @@ impl Quota {
             End::Unanswered => self.cool(free + GRACE, true),
             End::Accepted { remaining } => {
                 self.cool(free, true);
-                self.accepted(rules, slot, remaining, now);
+                self.accepted(rules, &lease, remaining, now);
             }
             End::Refused { retry_after } => {
                 self.cool(free, false);
-                return self.refused(rules, slot, retry_after, now);
+                return self.refused(rules, &lease, retry_after, now);
             }
         }
         None
     }
 
     /// Lets everything become free whose time has come.
+    #[inline]
     fn settle(&mut self, now: Time) {
         while self.cooling.front().is_some_and(|slot| slot.free <= now) {
             self.cooling.pop_front();
@@ -267,15 +266,18 @@ impl Quota {
         self.settle_others(now);
     }
 
+    #[inline]
     fn used(&self) -> usize {
         self.under_way.len() + self.cooling.len()
     }
 
+    #[inline]
     fn free(&self, limit: usize) -> usize {
         limit.saturating_sub(self.used() + self.left_to_others())
     }
 
     /// Whether a request may go now; if not, when to look again.
+    #[inline]
     fn vacancy(&mut self, now: Time, limit: usize) -> Result<(), Option<Time>> {
         self.settle(now);
         match (self.held_until(), self.free(limit)) {
@@ -286,6 +288,7 @@ impl Quota {
     }
 
     /// Until when nobody goes, though slots may be free.
+    #[inline]
     fn held_until(&self) -> Option<Time> {
         let lead = match self.lead {
             Lead::UnderWay { since, .. } => Some(since + HEAD_START),
@@ -298,12 +301,14 @@ impl Quota {
     fn next_free(&self) -> Option<Time> {
         let own = self.cooling.front().map(|slot| slot.free);
         let others = self.others.as_ref().map(Others::next);
-        let lapse = Some(self.next_lapse).filter(|at| *at < Time::MAX);
-        let next = own.into_iter().chain(others).chain(lapse).min();
+        let lapses = self.under_way.iter().map(|lease| lease.lapses);
+        let lapses = lapses.filter(|at| *at < Time::MAX);
+        let next = own.into_iter().chain(others).chain(lapses).min();
         next.max(self.held_until())
     }
 
     /// Takes a slot, which must be free.
+    #[inline]
     fn take(&mut self, rules: &Rules, now: Time, asker: &Asker) -> Slot {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
@@ -313,7 +318,12 @@ impl Quota {
             // What ends in this program is told in any case.
             None => Time::MAX,
         };
-        self.under_way.push(Lease { ticket, lapses });
+        self.under_way.push(Lease {
+            ticket,
+            taken: now,
+            word: self.word.remaining,
+            lapses,
+        });
         self.next_lapse = self.next_lapse.min(lapses);
         if self.lead == Lead::Due {
             self.lead = Lead::UnderWay { ticket, since: now };
@@ -325,8 +335,18 @@ impl Quota {
         Slot {
             lineage: self.lineage,
             ticket,
-            taken: now,
-            word: self.word.remaining,
+        }
+    }
+}
+
+impl Lease {
+    /// The one of an end that belongs to none: older than all that is known.
+    fn forgotten() -> Self {
+        Self {
+            ticket: 0,
+            taken: Time::ZERO,
+            word: None,
+            lapses: Time::ZERO,
         }
     }
 }

@@ -21,6 +21,7 @@ impl Store {
     }
 
     /// This program, where several share the quota.
+    #[inline]
     pub(super) fn program(&self) -> Option<u64> {
         match self {
             Self::Memory { .. } => None,
@@ -29,6 +30,7 @@ impl Store {
     }
 
     /// Looks at the quota and changes it.
+    #[inline]
     pub(super) fn run<T>(
         &mut self,
         step: impl FnOnce(&mut Quota, Time) -> T,
@@ -40,6 +42,7 @@ impl Store {
     }
 
     /// Tells the news, at once.
+    #[inline]
     pub(super) fn tell(&mut self, rules: &Rules, news: News) -> Result<(), Trouble> {
         if let Self::Memory { began, quota } = self {
             let pause = quota.hear(rules, began.elapsed(), None, &news);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Lead, Quota, Rules, Slot, Time};
+use super::{Lead, Lease, Quota, Rules, Time};
 use crate::rate_limit::{CONTRADICTIONS, LONGEST_PAUSE};
 
 /// Slots that are left unused, since others of the account hold them.
@@ -38,11 +38,13 @@ pub(in crate::rate_limit) struct Word {
 }
 
 impl Quota {
+    #[inline]
     pub(super) fn left_to_others(&self) -> usize {
         self.others.as_ref().map_or(0, |others| others.slots)
     }
 
     /// Lets their slots become free, or be tried, whose time has come.
+    #[inline]
     pub(super) fn settle_others(&mut self, now: Time) {
         let Some(others) = &mut self.others else {
             return;
@@ -59,21 +61,22 @@ impl Quota {
     }
 
     /// The server took a request and may have said how many more it would take.
+    #[inline]
     pub(super) fn accepted(
         &mut self,
         rules: &Rules,
-        slot: &Slot,
+        lease: &Lease,
         remaining: Option<usize>,
         now: Time,
     ) {
-        if self.last_refusal.is_some_and(|at| slot.taken < at) {
+        if self.last_refusal.is_some_and(|at| lease.taken < at) {
             // Older than the refusal, which knows better.
             return;
         }
         let Rules { limit, window } = *rules;
         if let Some(told) = remaining {
             let believed_before = self.word.is_believed();
-            self.word.weigh(slot, told, now);
+            self.word.weigh(lease, told, now);
             if self.word.is_believed() {
                 let remaining = self.word.remaining.unwrap_or(told);
                 // Those under way may not have been counted yet.
@@ -112,17 +115,17 @@ impl Quota {
     pub(super) fn refused(
         &mut self,
         rules: &Rules,
-        slot: &Slot,
+        lease: &Lease,
         retry_after: Option<Duration>,
         now: Time,
     ) -> Option<Duration> {
         let Rules { limit, window } = *rules;
-        let known = self.last_refusal.is_some_and(|at| slot.taken < at);
+        let known = self.last_refusal.is_some_and(|at| lease.taken < at);
         if known && retry_after.is_none() {
             // One of several that were under way together; the first of them said it all.
             return None;
         }
-        if slot.word == Some(0) {
+        if lease.word == Some(0) {
             self.word.doubts = 0;
         }
         self.word.remaining = None;
@@ -178,15 +181,15 @@ impl Word {
     }
 
     /// Compares what an answer says with what was said when its request was sent.
-    fn weigh(&mut self, slot: &Slot, told: usize, now: Time) {
-        match slot.word {
+    fn weigh(&mut self, lease: &Lease, told: usize, now: Time) {
+        match lease.word {
             Some(before) if told < before => self.doubts = 0,
             Some(_) => self.doubts = (self.doubts + 1).min(CONTRADICTIONS + 1),
             None => {}
         }
         // Answers may overtake each other: the lowest of those that were under way
         // together is the last that the server gave.
-        let lower = |before: &usize| slot.taken < self.since && *before <= told;
+        let lower = |before: &usize| lease.taken < self.since && *before <= told;
         if self.remaining.filter(lower).is_none() {
             (self.remaining, self.since) = (Some(told), now);
         }

@@ -20,6 +20,7 @@ pub(super) struct Waiting {
 
 impl Quota {
     /// A slot, or when to look again; `None` where no time is known at which that makes sense.
+    #[inline]
     pub(in crate::rate_limit) fn ask(
         &mut self,
         rules: &Rules,
@@ -27,10 +28,21 @@ impl Quota {
         asker: &Asker,
     ) -> Result<Slot, Option<Time>> {
         let vacancy = self.vacancy(now, rules.limit);
-        let Some(program) = asker.program else {
-            vacancy?;
-            return Ok(self.take(rules, now, asker));
-        };
+        match asker.program {
+            Some(program) => self.ask_among(rules, now, asker, program, vacancy),
+            None => vacancy.map(|()| self.take(rules, now, asker)),
+        }
+    }
+
+    /// The same for one of several programs.
+    fn ask_among(
+        &mut self,
+        rules: &Rules,
+        now: Time,
+        asker: &Asker,
+        program: u64,
+        vacancy: Result<(), Option<Time>>,
+    ) -> Result<Slot, Option<Time>> {
         let me = Waiting {
             program,
             lane: asker.lane,
