@@ -345,7 +345,7 @@ impl RateLimiter {
 
     fn quota<T>(&self, look: impl FnOnce(&mut Quota) -> T) -> T {
         let run = self.local().store.run(|quota, _| look(quota));
-        run.unwrap_or_else(|_| unreachable!("memory can be used"))
+        run.unwrap_or_else(|_| unreachable!("it can be used"))
     }
 }
 

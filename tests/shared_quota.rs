@@ -249,3 +249,67 @@ async fn a_call_says_what_to_do_when_the_file_cannot_be_used_any_more() {
     assert_eq!(server.taken().len(), 1);
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[tokio::test]
+async fn a_deadline_ends_the_wait_for_a_program_that_was_stopped_with_the_lock() {
+    let (server, base_url) = Server::start().await;
+    let account = Account::new();
+    let client = client(&base_url, RateLimiter::in_file(&account.0).unwrap());
+    let stopped = std::fs::File::open(&account.0).unwrap();
+    stopped.lock().unwrap();
+    let call = client.get_account().deadline(Duration::from_millis(100));
+    let error = call.send().await.unwrap_err();
+    assert_eq!(error.outcome(), Outcome::NotSent);
+    assert!(error.to_string().contains("nothing was sent"), "{error}");
+    assert_eq!(server.taken().len(), 0);
+    stopped.unlock().unwrap();
+    client.get_account().send().await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "a program that another test starts where it cannot write to the file's end"]
+async fn program_on_a_full_disk() {
+    let Ok(base_url) = std::env::var("HUNTRESS_TEST_BASE_URL") else {
+        return;
+    };
+    let quota = std::env::var_os("HUNTRESS_TEST_QUOTA").unwrap();
+    let limiter = RateLimiter::in_file_with(quota, LIMIT, WINDOW).unwrap();
+    let client = client(&base_url, limiter);
+    for _ in 0..3 {
+        let error = client.get_account().send().await.unwrap_err();
+        assert_eq!(support::predicates(&error), ["quota"]);
+        assert_eq!(error.outcome(), Outcome::NotSent);
+        let text = error.to_string();
+        assert!(text.contains("not sent: cannot write"), "{text}");
+    }
+}
+
+/// A limit of a file's size stands for a disk without space: it needs no rights and no disk.
+#[cfg(unix)]
+#[tokio::test]
+async fn nothing_is_sent_while_the_file_cannot_be_written() {
+    let (server, base_url) = Server::start().await;
+    let account = Account::new();
+    let limiter = RateLimiter::in_file_with(&account.0, LIMIT, WINDOW).unwrap();
+    // The program's own first look goes into the first half then, and the next does not fit.
+    limiter.snapshot();
+    let mut command = Command::new("sh");
+    let script =
+        r#"trap "" XFSZ; ulimit -f 64; exec "$0" --exact program_on_a_full_disk --ignored"#;
+    command
+        .args(["-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .env("HUNTRESS_TEST_BASE_URL", &base_url)
+        .env("HUNTRESS_TEST_QUOTA", &account.0);
+    let output = tokio::task::spawn_blocking(move || command.output());
+    let output = output.await.unwrap().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    assert_eq!(server.taken().len(), 0);
+    // Others go on.
+    let client = client(&base_url, limiter);
+    client.get_account().send().await.unwrap();
+}

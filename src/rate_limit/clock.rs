@@ -2,11 +2,14 @@
 //!
 //! There are two clocks that all programs of a machine read alike. The time of day is exact,
 //! and jumps when somebody sets it. The time since the machine was started never jumps, but
-//! std gives it only as text on Linux, to a hundredth of a second. So the time of day is
-//! taken where the other bears it out, and else the other, which begins anew with each start
-//! of the machine. Without it, a time of day that was set back counts as no time at all, and
-//! one that was set forward is bounded by what the program itself has measured
-//! (`Content::advance`).
+//! std gives it only as text on Linux, to a hundredth of a second, and a container may have one
+//! of its own. So the time of day is taken where the other bears it out, and else the lesser
+//! of what both say: it cannot be too much if one of them is right.
+//!
+//! Other systems have the time of day alone, since the `Instant` of std has no origin that two
+//! programs know of. If it is set back, no time at all has passed. If it is set forward, that is
+//! bounded by what the program itself has measured since it last looked (`State::advance`), and
+//! by nothing for one that has not looked before.
 
 use std::fs;
 use std::sync::LazyLock;
@@ -56,7 +59,7 @@ impl Clocks {
                 Some(if by_day.abs_diff(up) <= APART {
                     by_day
                 } else {
-                    up.saturating_sub(TICK)
+                    by_day.min(up.saturating_sub(TICK))
                 })
             }
             _ => Some(by_day),
@@ -96,7 +99,17 @@ mod tests {
         let table = [
             ("both agree", at(1_000_123, Some(("a", 50_120))), Some(123)),
             ("set forward", at(9_000_000, Some(("a", 50_120))), Some(110)),
-            ("set back", at(7, Some(("a", 50_120))), Some(110)),
+            ("set back", at(7, Some(("a", 50_120))), Some(0)),
+            (
+                "slept",
+                at(9_000_000, Some(("a", 8_050_000))),
+                Some(8_000_000),
+            ),
+            (
+                "another container",
+                at(1_000_123, Some(("a", 9_050_000))),
+                Some(123),
+            ),
             ("started anew", at(1_000_123, Some(("b", 90_000))), None),
             (
                 "less than at the last start",

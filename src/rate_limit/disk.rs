@@ -97,3 +97,33 @@ pub(super) fn unusable(path: &Path, doing: &str, error: io::Error) -> Error {
     let problem = format!("cannot {doing} the quota's file {path}: {error}; {advice}");
     Error::new(Kind::Quota(problem)).caused_by(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_says_what_to_do() {
+        let table = [
+            (ErrorKind::PermissionDenied, "allow this user to write it"),
+            (ErrorKind::ReadOnlyFilesystem, "allow this user to write it"),
+            (ErrorKind::NotFound, "make its folder"),
+            (ErrorKind::StorageFull, "free some space"),
+            (ErrorKind::QuotaExceeded, "free some space"),
+            (ErrorKind::FileTooLarge, "allow this program to write files"),
+            (ErrorKind::TimedOut, "may have been stopped"),
+            (ErrorKind::InvalidData, "name another file"),
+            (ErrorKind::Unsupported, "on a local disk"),
+            (ErrorKind::NotADirectory, "on a local disk"),
+        ];
+        for (kind, advice) in table {
+            let error = unusable(Path::new("acme.quota"), "write", kind.into());
+            let text = error.to_string();
+            assert!(error.is_quota() && text.contains(advice), "{text}");
+            assert!(
+                text.starts_with("cannot write the quota's file acme.quota: "),
+                "{text}"
+            );
+        }
+    }
+}

@@ -4,10 +4,15 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::time::{sleep, timeout};
+
+use super::quota::{End, News};
 use super::record::{self, Found, HALF};
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// Longer than any of these tests takes.
+const WINDOW: Duration = Duration::from_secs(60 * 60);
 
 /// A folder of its own, removed at the end.
 struct Folder(PathBuf);
@@ -37,7 +42,15 @@ impl Drop for Folder {
 }
 
 fn open(folder: &Folder) -> RateLimiter {
-    RateLimiter::in_file_with(folder.file(), 10, 60 * SECOND).unwrap()
+    RateLimiter::in_file_with(folder.file(), 10, WINDOW).unwrap()
+}
+
+/// Holds the lock of a file, as a program does that was stopped while it looked.
+fn locked(folder: &Folder) -> fs::File {
+    let file = fs::OpenOptions::new().write(true).open(folder.file());
+    let file = file.unwrap();
+    file.lock().unwrap();
+    file
 }
 
 async fn read(limiter: &RateLimiter) -> Permit {
@@ -102,11 +115,7 @@ async fn what_ends_while_the_file_is_locked_is_told_later() {
     let (first, second) = (open(&folder), open(&folder));
     accepted(&first, 1).await;
     let permit = read(&first).await;
-    let other = fs::OpenOptions::new()
-        .write(true)
-        .open(folder.file())
-        .unwrap();
-    other.lock().unwrap();
+    let other = locked(&folder);
     permit.accepted(None);
     let waits = timeout(
         Duration::from_millis(20),
@@ -137,11 +146,11 @@ async fn files(folder: &Folder) -> Vec<Vec<u8>> {
 /// How a limiter begins with such a file: the slots that it uses, and whether all wait.
 fn begins(folder: &Folder, bytes: &[u8]) -> Result<(usize, bool), String> {
     fs::write(folder.file(), bytes).unwrap();
-    let limiter = RateLimiter::in_file_with(folder.file(), 10, 60 * SECOND);
+    let limiter = RateLimiter::in_file_with(folder.file(), 10, WINDOW);
     let snapshot = limiter.map_err(|error| error.to_string())?.snapshot();
     Ok((
         snapshot.used,
-        snapshot.next_free_in > Some(50 * SECOND) && snapshot.available == 0,
+        snapshot.next_free_in > Some(WINDOW / 2) && snapshot.available == 0,
     ))
 }
 
@@ -218,7 +227,135 @@ async fn a_file_that_is_removed_costs_a_window() {
     accepted(&limiter, 1).await;
     fs::remove_file(folder.file()).unwrap();
     assert_eq!(limiter.snapshot().available, 0);
-    assert!(limiter.snapshot().next_free_in > Some(50 * SECOND));
+    assert!(limiter.snapshot().next_free_in > Some(WINDOW / 2));
+}
+
+#[tokio::test]
+async fn an_older_copy_that_is_put_in_its_place_costs_a_window() {
+    let folder = Folder::new();
+    let limiter = open(&folder);
+    accepted(&limiter, 1).await;
+    let copy = folder.0.join("copy");
+    fs::copy(folder.file(), &copy).unwrap();
+    accepted(&limiter, 8).await;
+    fs::rename(&copy, folder.file()).unwrap();
+    assert_eq!(limiter.snapshot().available, 0);
+    assert!(limiter.snapshot().next_free_in > Some(WINDOW / 2));
+}
+
+#[tokio::test]
+async fn something_else_that_is_put_in_its_place_is_left_alone() {
+    let folder = Folder::new();
+    let limiter = open(&folder);
+    accepted(&limiter, 1).await;
+    let notes = folder.0.join("notes.txt");
+    fs::write(&notes, "buy milk").unwrap();
+    fs::rename(&notes, folder.file()).unwrap();
+    let slot = limiter.slot(Lane::Read, Turn::Last, SECOND).await;
+    let text = slot.err().unwrap().to_string();
+    assert!(text.contains("it holds something else"), "{text}");
+    assert_eq!(fs::read(folder.file()).unwrap(), b"buy milk");
+    // What was known last.
+    assert_eq!(limiter.snapshot().used, 1);
+}
+
+#[tokio::test]
+async fn a_file_that_begins_with_zeros_is_not_taken_for_an_empty_one() {
+    let folder = Folder::new();
+    let mut late = vec![0; 2 * HALF];
+    late[HALF - 1] = 7;
+    for bytes in [vec![0; 2 * HALF + 1], late] {
+        fs::write(folder.file(), &bytes).unwrap();
+        let error = RateLimiter::in_file(folder.file()).unwrap_err();
+        assert!(
+            error.to_string().contains("it holds something else"),
+            "{error}"
+        );
+        assert_eq!(fs::read(folder.file()).unwrap(), bytes);
+    }
+}
+
+#[tokio::test]
+async fn programs_with_another_quota_are_told() {
+    let folder = Folder::new();
+    accepted(&open(&folder), 1).await;
+    let error = RateLimiter::in_file(folder.file()).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        error.is_quota() && text.contains("allow 10 requests in 3600s"),
+        "{text}"
+    );
+    assert_eq!(open(&folder).snapshot().used, 1);
+}
+
+#[tokio::test]
+async fn a_wait_that_is_given_up_is_told_at_once() {
+    let folder = Folder::new();
+    let (first, second) = (open(&folder), open(&folder));
+    accepted(&first, 10).await;
+    let waits = timeout(
+        Duration::from_millis(10),
+        first.slot(Lane::Write, Turn::Last, SECOND),
+    );
+    assert!(waits.await.is_err(), "all slots are used");
+    assert_eq!(second.quota(|quota| quota.programs_waiting()), 0);
+}
+
+#[tokio::test]
+async fn nothing_is_free_by_and_by_where_nothing_is_used() {
+    let folder = Folder::new();
+    let limiter = open(&folder);
+    read(&limiter).await.unsent();
+    let snapshot = limiter.snapshot();
+    assert_eq!((snapshot.used, snapshot.next_free_in), (0, None));
+}
+
+#[test]
+fn a_runtime_may_end_while_the_file_is_locked() {
+    let folder = Folder::new();
+    let limiter = open(&folder);
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    let first = runtime();
+    let permit = first.block_on(read(&limiter));
+    let second = first.block_on(async {
+        permit.accepted(None);
+        read(&limiter).await
+    });
+    let other = locked(&folder);
+    // It is dropped by the runtime, which takes no more tasks then.
+    first.spawn(async move {
+        let _second = second;
+        std::future::pending::<()>().await;
+    });
+    drop(first);
+    other.unlock().unwrap();
+    drop(other);
+    // Another runtime tells what is new, also after it could not.
+    runtime().block_on(async {
+        let third = read(&limiter).await;
+        let other = locked(&folder);
+        third.accepted(None);
+        other.unlock().unwrap();
+        let later = open(&folder);
+        let told = async {
+            while later.snapshot().in_flight > 0 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(10 * SECOND, told).await.expect("it is told");
+        assert_eq!(later.snapshot().used, 3);
+    });
+}
+
+#[tokio::test]
+async fn a_limiter_is_shown_without_a_look_at_its_file() {
+    let folder = Folder::new();
+    let limiter = open(&folder);
+    accepted(&limiter, 3).await;
+    fs::remove_file(folder.file()).unwrap();
+    let shown = format!("{limiter:?}");
+    assert!(shown.contains("used: 3"), "{shown}");
+    assert!(!folder.file().exists());
 }
 
 #[tokio::test]
@@ -230,6 +367,7 @@ async fn what_cannot_be_used_is_told_at_once() {
     let table = [
         (missing, "make its folder"),
         (folder.0.clone(), "name a file"),
+        (notes.join("acme.quota"), "name a file"),
         (notes.clone(), "it holds something else"),
     ];
     for (path, told) in table {
@@ -247,11 +385,7 @@ async fn what_cannot_be_used_is_told_at_once() {
 async fn a_lock_that_is_not_given_back_is_told() {
     let folder = Folder::new();
     drop(open(&folder));
-    let other = fs::OpenOptions::new()
-        .write(true)
-        .open(folder.file())
-        .unwrap();
-    other.lock().unwrap();
+    let _other = locked(&folder);
     let error = RateLimiter::in_file(folder.file()).unwrap_err();
     assert!(
         error.to_string().contains("may have been stopped"),
@@ -262,7 +396,7 @@ async fn a_lock_that_is_not_given_back_is_told() {
 #[tokio::test]
 async fn the_largest_limit_has_room_with_all_slots_under_way() {
     let folder = Folder::new();
-    let limiter = RateLimiter::in_file_with(folder.file(), 400, 60 * SECOND).unwrap();
+    let limiter = RateLimiter::in_file_with(folder.file(), 400, WINDOW).unwrap();
     accepted(&limiter, 1).await;
     let mut under_way = Vec::new();
     for _ in 1..400 {

@@ -274,3 +274,106 @@ fn checksum(bytes: &[u8]) -> u64 {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::clock::Boot;
+    use super::*;
+
+    const RULES: Rules = Rules {
+        limit: 2,
+        window: Duration::from_secs(60),
+    };
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn clocks(boot: Option<&str>, at: u64) -> Clocks {
+        Clocks {
+            day: seconds(1_000 + at),
+            boot: boot.map(|id| Boot {
+                id: id.to_owned(),
+                up: seconds(at),
+            }),
+        }
+    }
+
+    /// What was written at 100 seconds with the number 7, by a start of the machine.
+    fn state(boot: Option<&str>) -> State {
+        let mut state = State::new(clocks(boot, 100), Quota::new(1), RULES);
+        state.content.time = seconds(50);
+        state.number = 7;
+        state
+    }
+
+    fn look(lineage: u64, number: u64, since: u64) -> Option<Look> {
+        Some(Look {
+            lineage,
+            number,
+            time: seconds(45),
+            since: seconds(since),
+        })
+    }
+
+    /// The time in the file at 110 seconds, or why it is not believed.
+    fn at_110(mut state: State, boot: Option<&str>, own: Option<Look>) -> Result<u64, Doubt> {
+        state.advance(clocks(boot, 110), own, &RULES)?;
+        Ok(state.content.time.as_secs())
+    }
+
+    #[test]
+    fn time_passes_by_the_clocks_and_no_faster_than_a_program_has_measured() {
+        let linux = Some("a");
+        let table = [
+            ("a program that starts", linux, None, 60),
+            ("one that has looked", linux, look(1, 6, 15), 60),
+            ("its clock says less", linux, look(1, 6, 8), 53),
+            ("time never goes back", linux, look(1, 6, 0), 50),
+            ("it knew an earlier quota", linux, look(9, 99, 55), 55),
+            ("no start is known", None, None, 60),
+        ];
+        for (case, boot, own, time) in table {
+            assert_eq!(at_110(state(boot), boot, own), Ok(time), "{case}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_begins_anew_and_what_is_not_ours_is_left_alone() {
+        let begins = |doubt: Result<u64, Doubt>| matches!(doubt, Err(Doubt::BeginAnew(_)));
+        // The machine was started, and no program has lived that long.
+        assert!(begins(at_110(state(Some("a")), Some("b"), None)));
+        // A program that lives has seen a later number.
+        assert!(begins(at_110(state(Some("a")), Some("a"), look(1, 8, 15))));
+        let mut lost = state(Some("a"));
+        lost.lost = true;
+        assert_eq!(at_110(lost.clone(), Some("a"), look(1, 8, 15)), Ok(60));
+        assert!(begins(at_110(lost, Some("a"), look(1, 9, 15))));
+        // A program that lives knows that the machine was not started.
+        let left = |doubt: Result<u64, Doubt>, why: &str| match doubt {
+            Err(Doubt::LeaveAlone(text)) => assert!(text.contains(why), "{text}"),
+            other => panic!("{other:?}"),
+        };
+        left(
+            at_110(state(Some("a")), Some("b"), look(9, 1, 15)),
+            "another machine",
+        );
+    }
+
+    #[test]
+    fn programs_that_allow_different_quotas_do_not_share_one() {
+        let other = Rules { limit: 3, ..RULES };
+        let now = clocks(None, 110);
+        let mut used = state(None);
+        used.content.quota.lost_one(&RULES, seconds(50), seconds(1));
+        let error = used.clone().advance(now.clone(), None, &other).unwrap_err();
+        let Doubt::LeaveAlone(text) = error else {
+            panic!("{error:?}");
+        };
+        assert!(text.contains("2 requests in 60s"), "{text}");
+        // Nobody has used it for long: it was changed.
+        let later = clocks(None, 300);
+        assert_eq!(used.advance(later, None, &other), Ok(()));
+        assert_eq!(used.content.rules, other);
+    }
+}

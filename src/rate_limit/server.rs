@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use tokio::task::JoinSet;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::*;
 

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use super::clock::{Boot, Clocks};
-use super::quota::Time;
+use super::quota::{Asker, End, Slot, Time};
 use super::record::{Doubt, Look, State};
 use super::*;
 

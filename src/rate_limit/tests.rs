@@ -1,6 +1,6 @@
 //! One behaviour at a time, in paused time.
 
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::*;
 

@@ -67,6 +67,11 @@ impl Quota {
         Err(at)
     }
 
+    #[cfg(test)]
+    pub(in crate::rate_limit) fn programs_waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// A program has no call waiting any more.
     pub(in crate::rate_limit) fn leave(&mut self, program: u64) {
         self.waiting.retain(|other| other.program != program);
