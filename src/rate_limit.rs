@@ -58,19 +58,34 @@
 //! after that, and the next request of the slot is sent a window later. This supposes that no
 //! program is stopped, and goes on to send, beyond the time-out that it set itself.
 //!
-//! *What was written is lost* in three ways. A program that dies while it writes leaves the
-//! state before (`record.rs`); the slot that it may have been taking was not used. A spoiled
-//! byte takes as much from the state, and cannot be told from that. So one slot more counts as
-//! used, since one event takes no more than one. And where nothing can be read, or the machine
-//! was started anew and the disk may have missed something, everything counts as used for a
-//! window. A request that was under way at that moment takes a slot again when its end is told;
-//! if that takes longer than the window, it may be one too many.
+//! *A crash* leaves, by its moment:
+//! - after taking a slot and before sending, or after sending: a lease that lapses;
+//! - while writing, at any byte: the state before (`record.rs`). The slot that was being taken
+//!   was not used. A spoiled byte takes as much, and cannot be told from that, so one slot more
+//!   counts as used, since one event takes no more than one.
+//!
+//! *Where what was used is not known*, everything counts as used for a window: both halves of
+//! the file are spoiled, it is cut off, removed or replaced; the machine was started, and the
+//! disk may have missed something; an older copy was put in its place, which a program sees that
+//! had looked before (one that starts cannot know). A request that was under way then takes a
+//! slot again when its end is told. Three kinds are known to nobody and may each be one too many,
+//! if they arrive after the loss: one whose program is killed before it tells its end, one that
+//! ended unanswered less than [`GRACE`] before the loss, and one that takes longer than a window.
+//! A second loss within the same window may add as many again.
+//!
+//! *Where the file cannot be used*, nothing is sent, since a slot is taken by writing it: the
+//! disk is full, the folder is missing, this user may not write, it holds something else, or
+//! another machine writes it. Calls fail and say what to do. Where another program holds the
+//! lock, they wait.
 //!
 //! *Time* in the file never goes back, and passes no faster than it really does if one clock of
 //! the machine is right (`clock.rs`), or the program has looked since it last stood still. So
-//! nothing is free too early. Since all times in the file are by that time, a clock that jumps
-//! makes it stand still for one look at most: what was waited for then is waited for again, a
-//! window at most.
+//! nothing is free too early, whether a clock is set, the machine sleeps, or the programs are in
+//! containers whose clocks differ. Since all times in the file are by that time, a clock that
+//! jumps makes it stand still for one look at most: what was waited for then is waited for again,
+//! a window at most. One case is open: on a system that does not tell when it was started (all
+//! but Linux), a clock that is set forward frees slots too early if the first program that looks
+//! afterwards has just started.
 //!
 //! An end that cannot be told at once, since another program holds the lock, is told later with
 //! that later time.
@@ -216,9 +231,14 @@ impl RateLimiter {
     /// The path is the name of the account: one file for each account, and the same file in all
     /// programs that use any key of it. A file in a folder that outlives the programs and that
     /// all their users may write does, such as `/var/lib/acme/huntress.quota`. It holds 128
-    /// KiB, and nothing secret. It must be on a disk of this machine, since the clock in it is
-    /// this machine's. Do not remove it while a program has it open. A program that finds it
-    /// removed waits for a window.
+    /// KiB, and nothing secret. Its permissions are by the umask of the program that makes it; where
+    /// programs run as several users, all must be allowed to write it. Containers of one machine
+    /// may share it.
+    ///
+    /// It must be on a disk of this machine: the clocks in it are this machine's, and locks over a
+    /// network are not reliable. Do not remove it, or put a copy in its place, while a program
+    /// has it open: who finds it removed waits for a window. A process that forks opens it anew
+    /// in the child.
     ///
     /// # What is kept
     ///
@@ -234,7 +254,7 @@ impl RateLimiter {
     /// request for longer than that may send it late, and so may be refused.
     ///
     /// If the file is spoiled, or the machine has been started anew, what was used is not known:
-    /// all calls wait for one window. The first is told in a warning. A clock that is set makes
+    /// all calls wait for one window, and a warning says so. A clock that is set makes
     /// nobody wait for longer than a window, and does not open the quota on Linux. On other
     /// systems, one that is set forward may, unless the first program that looks at the file
     /// afterwards had looked shortly before, as one that waits has.
@@ -257,9 +277,11 @@ impl RateLimiter {
     /// # Errors
     ///
     /// [`is_quota`](crate::Error::is_quota): the file cannot be made, read, written or locked,
-    /// holds something else, or was written by a later release. If that happens later, each
-    /// call fails with such an error and sends nothing, and works again once the file does.
-    /// This blocks for a second at most.
+    /// holds something else, was written by a later release or by another machine, or is used by
+    /// programs with another limit or window. If that happens later, each call fails with such an
+    /// error and sends nothing, and works again once the file does. This blocks for a second at
+    /// most. While another program holds the lock, as one that was stopped may, calls wait up to
+    /// their deadline, with a warning.
     ///
     /// ```no_run
     /// use huntress::{Client, RateLimiter};
@@ -277,7 +299,8 @@ impl RateLimiter {
     }
 
     /// The same with another quota: `limit` requests in any `window`, 400 at most. A limit of
-    /// 0 is taken as 1, a window of more than a day as a day. All programs must give the same.
+    /// 0 is taken as 1, a window of more than a day as a day. All programs must give the same; it
+    /// can be changed once no slot is used.
     ///
     /// # Errors
     ///

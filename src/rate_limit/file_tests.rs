@@ -251,7 +251,8 @@ async fn something_else_that_is_put_in_its_place_is_left_alone() {
     let notes = folder.0.join("notes.txt");
     fs::write(&notes, "buy milk").unwrap();
     fs::rename(&notes, folder.file()).unwrap();
-    let slot = limiter.slot(Lane::Read, Turn::Last, SECOND).await;
+    let slot = limiter.slot(Lane::Read, Turn::Last, SECOND);
+    let slot = timeout(SECOND, slot).await.expect("it is told");
     let text = slot.err().unwrap().to_string();
     assert!(text.contains("it holds something else"), "{text}");
     assert_eq!(fs::read(folder.file()).unwrap(), b"buy milk");
