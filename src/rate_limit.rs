@@ -172,6 +172,10 @@ struct Local {
     line: Line,
     /// The others know that a call of this program waits.
     waits: bool,
+    /// How many slots its calls got.
+    requests: u64,
+    /// How long they have waited for them.
+    waited: Duration,
 }
 
 /// What a limiter looks like at one moment.
@@ -193,6 +197,11 @@ pub struct RateLimiterSnapshot {
     pub available: usize,
     /// When the next slot becomes free by the passing of time; `None` where none will.
     pub next_free_in: Option<Duration>,
+    /// Requests that this limiter and its clones have let through since it was made, each try
+    /// of a call counted; not those of other programs.
+    pub requests: u64,
+    /// How long those have waited for the quota, added up.
+    pub waited: Duration,
 }
 
 /// Which requests go first.
@@ -322,6 +331,8 @@ impl RateLimiter {
                 store,
                 line: Line::default(),
                 waits: false,
+                requests: 0,
+                waited: Duration::ZERO,
             }),
             telling: AtomicBool::new(false),
         }))
@@ -333,7 +344,12 @@ impl RateLimiter {
         let look = |quota: &mut Quota, now| quota.snapshot(&self.0.rules, now);
         let mut local = self.local();
         let seen = local.store.run(look).ok();
-        seen.unwrap_or_else(|| local.store.known(look))
+        let seen = seen.unwrap_or_else(|| local.store.known(look));
+        RateLimiterSnapshot {
+            requests: local.requests,
+            waited: local.waited,
+            ..seen
+        }
     }
 
     #[inline]

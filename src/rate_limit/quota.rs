@@ -178,6 +178,8 @@ impl Quota {
                 None => self.free(rules.limit),
             },
             next_free_in: self.next_free().map(|at| at - now),
+            requests: 0,
+            waited: Duration::ZERO,
         }
     }
 

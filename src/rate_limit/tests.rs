@@ -42,6 +42,8 @@ async fn the_vendors_example() {
     assert_eq!(Instant::now(), at(61));
     accepted(&limiter).await;
     assert_eq!(Instant::now(), at(65), "the slot of T5");
+    let counted = limiter.snapshot();
+    assert_eq!((counted.requests, counted.waited), (62, 4 * SECOND));
 }
 
 #[tokio::test(start_paused = true)]

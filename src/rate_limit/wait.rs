@@ -99,6 +99,10 @@ impl RateLimiter {
             Ok(Ok(slot)) => {
                 local.line.served(call.lane);
                 local.waits = false;
+                local.requests += 1;
+                if let Some(since) = call.since {
+                    local.waited += since.elapsed();
+                }
                 Ok(Asked::Taken(slot))
             }
             Ok(Err(wait)) => {
