@@ -5,6 +5,7 @@ use huntctl::failure::Exit;
 use jiff::Timestamp;
 
 #[macro_use]
+#[path = "support/databases.rs"]
 mod support;
 
 fn columns(dialect: Dialect) -> &'static str {

@@ -1,4 +1,4 @@
-//! What the tests have in common.
+//! A database of a test's own, of each kind.
 
 #![allow(dead_code, unused_imports, unused_macros)]
 
