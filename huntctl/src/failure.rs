@@ -5,6 +5,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use huntress::Outcome;
+use serde_json::{Value, json};
 
 /// Why a command ended as it did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +31,37 @@ pub enum Exit {
 pub struct Failure {
     text: String,
     exit: Exit,
+    /// The HTTP status, where the API answered.
+    status: Option<u16>,
+    /// What became of a call of the API.
+    outcome: Option<Outcome>,
+    closed: bool,
 }
 
 impl Failure {
     /// One with this text.
     pub fn new(exit: Exit, text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { text, exit }
+        Self {
+            text,
+            exit,
+            status: None,
+            outcome: None,
+            closed: false,
+        }
+    }
+
+    /// Whoever read the output has read enough, as `head` does. It is no failure to tell.
+    pub fn of_a_closed_output() -> Self {
+        Self {
+            closed: true,
+            ..Self::new(Exit::Failed, "the output was closed")
+        }
+    }
+
+    /// Whether it is [that](Self::of_a_closed_output).
+    pub fn is_closed_output(&self) -> bool {
+        self.closed
     }
 
     /// The status that the program exits with.
@@ -49,6 +74,23 @@ impl Failure {
     pub fn at(mut self, place: impl fmt::Display) -> Self {
         self.text = format!("{place}: {}", self.text);
         self
+    }
+
+    /// The failure as JSON, for scripts: its text, the exit status, and, of a call of the API,
+    /// the HTTP status and what became of it.
+    pub fn to_json(&self) -> Value {
+        let outcome = self.outcome.map(|outcome| match outcome {
+            Outcome::NotSent => "not_sent",
+            Outcome::NotDone => "not_done",
+            Outcome::Unknown => "unknown",
+            Outcome::Done => "done",
+        });
+        json!({"error": {
+            "message": self.text,
+            "exit": self.exit as u8,
+            "status": self.status,
+            "outcome": outcome,
+        }})
     }
 }
 
@@ -71,9 +113,12 @@ impl From<huntress::Error> for Failure {
     fn from(error: huntress::Error) -> Self {
         let exit = if error.outcome() == Outcome::Unknown {
             Exit::OutcomeUnknown
-        } else if error.is_configuration() || error.is_invalid_request() {
+        } else if error.is_configuration()
+            || (error.is_invalid_request() && error.status().is_none())
+        {
             Exit::Usage
-        } else if error.is_authentication()
+        } else if error.is_invalid_request()
+            || error.is_authentication()
             || error.is_permission()
             || error.is_not_found()
             || error.is_conflict()
@@ -83,12 +128,17 @@ impl From<huntress::Error> for Failure {
             || error.is_server()
             || error.is_timeout()
             || error.is_transport()
+            || error.is_connect()
             || error.is_quota()
         {
             Exit::Unavailable
         } else {
             Exit::Failed
         };
-        Self::new(exit, error.to_string())
+        Self {
+            status: error.status().map(|status| status.as_u16()),
+            outcome: Some(error.outcome()),
+            ..Self::new(exit, error.to_string())
+        }
     }
 }

@@ -1,5 +1,15 @@
 //! The parts of the program `huntctl`. They are a library for its own tests and benchmarks,
 //! and no API that is kept.
 
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod contract;
 pub mod database;
 pub mod failure;
+pub mod log;
+pub mod output;
+pub mod progress;
+pub mod secret;
+pub mod simulated;
+pub mod stop;

@@ -1,3 +1,7 @@
 //! The program `huntctl`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    huntctl::cli::main()
+}
