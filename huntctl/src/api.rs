@@ -24,7 +24,7 @@ pub use call::Call;
 pub fn command(contract: &Contract) -> Command {
     Command::new("api")
         .about("Calls any operation of the API; without one, lists them")
-        .help_template("{about-with-newline}\n{usage-heading} {usage}\n\n{options}\n\n{after-help}")
+        .help_template("{about-with-newline}\n{usage-heading} {usage}\n\nOptions:\n{options}\n\n{after-help}")
         .after_help(format!(
             "Operations:\n\n{}\n`huntctl api OPERATION --help` tells what one does and takes.",
             catalog::by_group(contract),
@@ -38,6 +38,19 @@ pub fn command(contract: &Contract) -> Command {
         .subcommands(contract.operations().iter().map(flags::command))
         .subcommand_value_name("OPERATION")
         .subcommand_help_heading("Operations")
+}
+
+/// The call that arguments make; the first is the name of the operation.
+///
+/// # Errors
+///
+/// Where there is no such operation, or the document does not allow the call.
+pub fn call_of(contract: &Contract, arguments: &[String]) -> Result<Call, Failure> {
+    let operation = arguments.first().and_then(|name| contract.operation(name));
+    let operation = operation.ok_or_else(|| Failure::new(Exit::Usage, "no such operation"))?;
+    let matches = flags::command(operation).try_get_matches_from(arguments);
+    let matches = matches.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    call::assemble(operation, &matches)
 }
 
 /// Runs what the user has asked for.

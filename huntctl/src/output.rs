@@ -80,20 +80,20 @@ pub fn record(
             None => value,
         })
     };
-    match format {
-        Format::Json if chosen.is_none() => json::pretty(out, raw.get(), 0)?,
-        Format::Json => json::pretty(out, &value()?.to_string(), 0)?,
-        Format::Ndjson if chosen.is_none() => json::compact(out, raw.get())?,
-        Format::Ndjson => json::compact(out, &value()?.to_string())?,
-        Format::Table => return table::record(out, look, &value()?),
+    let written = match format {
+        Format::Json if chosen.is_none() => json::pretty(out, raw.get(), 0),
+        Format::Json => json::pretty(out, &value()?.to_string(), 0),
+        Format::Ndjson if chosen.is_none() => json::compact(out, raw.get()),
+        Format::Ndjson => json::compact(out, &value()?.to_string()),
+        Format::Table => return table::record(out, look, &value()?).map_err(unwritten),
         Format::Csv => {
             let mut listing = Listing::new(out, format, look);
             listing.choose(chosen.map(<[Column]>::to_vec));
             listing.page(&[raw.to_owned()])?;
             return listing.end();
         }
-    }
-    writeln!(out).map_err(unwritten)
+    };
+    written.and_then(|()| writeln!(out)).map_err(unwritten)
 }
 
 /// The failure of a write to the standard output.
@@ -112,10 +112,4 @@ fn unreadable(problem: serde_json::Error) -> Failure {
         Exit::Failed,
         format!("an answer that was JSON is none any more: {problem}"),
     )
-}
-
-impl From<io::Error> for Failure {
-    fn from(problem: io::Error) -> Self {
-        unwritten(problem)
-    }
 }

@@ -20,7 +20,7 @@ fn shown(call: &Call) -> Result<String, Failure> {
     text.push('\n');
     if let Some(body) = &call.body {
         let mut lines = Vec::new();
-        layout::pretty(&mut lines, &body.to_string(), 0)?;
+        layout::pretty(&mut lines, &body.to_string(), 0).map_err(unwritten)?;
         text.push_str(&String::from_utf8_lossy(&lines));
         text.push('\n');
     }
@@ -37,7 +37,7 @@ pub(super) fn show_alone(call: &Call, as_json: bool) -> Result<(), Failure> {
             "query": call.query,
             "body": call.body,
         });
-        layout::pretty(&mut out, &request.to_string(), 0)?;
+        layout::pretty(&mut out, &request.to_string(), 0).map_err(unwritten)?;
         return writeln!(out).map_err(unwritten);
     }
     out.write_all(shown(call)?.as_bytes()).map_err(unwritten)

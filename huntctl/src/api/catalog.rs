@@ -38,7 +38,7 @@ pub(super) fn print(context: &Context, contract: &Contract) -> Result<Ended, Fai
     let mut out = io::stdout().lock();
     if context.globals.json {
         let operations: Value = contract.operations().iter().map(described).collect();
-        layout::pretty(&mut out, &operations.to_string(), 0)?;
+        layout::pretty(&mut out, &operations.to_string(), 0).map_err(unwritten)?;
         writeln!(out).map_err(unwritten)?;
     } else if context.look.terminal {
         write!(out, "{}", by_group(contract)).map_err(unwritten)?;

@@ -67,8 +67,8 @@ impl<W: Write> Listing<W> {
     /// Where it cannot be written.
     pub fn end(mut self) -> Result<(), Failure> {
         match (self.format, self.begun) {
-            (Format::Json, true) => writeln!(self.out, "\n]")?,
-            (Format::Json, false) => writeln!(self.out, "[]")?,
+            (Format::Json, true) => writeln!(self.out, "\n]").map_err(unwritten)?,
+            (Format::Json, false) => writeln!(self.out, "[]").map_err(unwritten)?,
             // A file without records has its heading.
             (Format::Csv, false) => self.cells(&[])?,
             _ => {}
@@ -87,14 +87,15 @@ impl<W: Write> Listing<W> {
                 }
                 None => raw,
             };
-            if self.format == Format::Json {
-                self.out
-                    .write_all(if self.begun { b",\n  " } else { b"[\n  " })?;
-                json::pretty(&mut self.out, raw, 2)?;
+            let out = &mut self.out;
+            let written = if self.format == Format::Json {
+                let before = if self.begun { ",\n  " } else { "[\n  " };
+                out.write_all(before.as_bytes())
+                    .and_then(|()| json::pretty(out, raw, 2))
             } else {
-                json::compact(&mut self.out, raw)?;
-                self.out.write_all(b"\n")?;
-            }
+                json::compact(out, raw).and_then(|()| out.write_all(b"\n"))
+            };
+            written.map_err(unwritten)?;
             self.begun = true;
         }
         Ok(())
@@ -114,11 +115,17 @@ impl<W: Write> Listing<W> {
         if self.format == Format::Table {
             let shown = |value: Value| visible::line(&columns::cell(&value)).into_owned();
             let rows: Vec<Vec<String>> = rows.map(|row| row.map(shown).collect()).collect();
-            if !rows.is_empty() {
-                self.rows.write(&mut self.out, self.look, &heading, &rows)?;
-            }
             self.begun = true;
-            return Ok(());
+            if rows.is_empty() {
+                return Ok(());
+            }
+            // A log line has any names.
+            let heading: Vec<String> = heading
+                .iter()
+                .map(|name| visible::line(name).into_owned())
+                .collect();
+            let written = self.rows.write(&mut self.out, self.look, &heading, &rows);
+            return written.map_err(unwritten);
         }
         let mut lines = ::csv::Writer::from_writer(&mut self.out);
         if !self.begun && !heading.is_empty() {

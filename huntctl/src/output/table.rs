@@ -1,6 +1,6 @@
 //! Tables for a terminal, and lines with tabs elsewhere.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{
@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use super::columns::cell;
 use super::{Look, visible};
-use crate::failure::Failure;
 
 /// A column is not made narrower than this to fit others in.
 const NARROWEST: u16 = 4;
@@ -30,7 +29,7 @@ impl Rows {
         look: Look,
         heading: &[String],
         rows: &[Vec<String>],
-    ) -> Result<(), Failure> {
+    ) -> io::Result<()> {
         if !look.terminal {
             for row in rows {
                 writeln!(out, "{}", row.join("\t"))?;
@@ -68,7 +67,7 @@ impl Rows {
 }
 
 /// Writes one record, a field a line.
-pub(super) fn record(out: &mut impl Write, look: Look, record: &Value) -> Result<(), Failure> {
+pub(super) fn record(out: &mut impl Write, look: Look, record: &Value) -> io::Result<()> {
     let Some(fields) = record.as_object() else {
         writeln!(out, "{}", visible::line(&cell(record)))?;
         return Ok(());

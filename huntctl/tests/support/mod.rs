@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+pub mod document;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
