@@ -24,7 +24,9 @@ pub use call::Call;
 pub fn command(contract: &Contract) -> Command {
     Command::new("api")
         .about("Calls any operation of the API; without one, lists them")
-        .help_template("{about-with-newline}\n{usage-heading} {usage}\n\nOptions:\n{options}\n\n{after-help}")
+        .help_template(
+            "{about-with-newline}\n{usage-heading} {usage}\n\nOptions:\n{options}\n\n{after-help}",
+        )
         .after_help(format!(
             "Operations:\n\n{}\n`huntctl api OPERATION --help` tells what one does and takes.",
             catalog::by_group(contract),

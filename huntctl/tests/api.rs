@@ -631,7 +631,7 @@ fn a_failure_says_what_came_of_it_by_its_status() {
             // So that no retry waits.
             let arguments = [arguments, &["--deadline", "1", "--json"]].concat();
             let output = Huntctl::at(&server).run(&arguments).fails(exit);
-            let told: Value = serde_json::from_str(&output.stderr).unwrap();
+            let told: Value = serde_json::from_str(output.stderr.lines().last().unwrap()).unwrap();
             assert_eq!(told["error"]["exit"], exit, "{told}");
             let message = told["error"]["message"].as_str().unwrap();
             assert!(

@@ -398,9 +398,9 @@ fn the_commands_of_the_readme_work() {
                 };
                 let words = words(arguments);
                 let words: Vec<&str> = words.iter().map(|word| &**word).collect();
-                let known = ["init", "completions", "man"].contains(&words[0]);
                 let simulated = [&["--simulator"], &*words].concat();
-                huntctl.run(if known { &words } else { &simulated }).ok();
+                let says_so = words[0] == "--simulator";
+                huntctl.run(if says_so { &words } else { &simulated }).ok();
                 commands += 1;
             }
         }

@@ -246,6 +246,7 @@ impl Kind {
                 let slip = slip.map_or(String::new(), |it| format!("; did you mean {it}?"));
                 is_not(&format!("one of {}{slip}", all.join(", ")))
             }
+            (Self::List { .. }, Value::Array(_)) | (Self::Object(_), Value::Object(_)) => None,
             (Self::List { .. }, _) => is_not("a list"),
             (Self::Object(_), _) => is_not("an object"),
             (Self::Any, _) => None,

@@ -39,6 +39,7 @@ impl<W: Write> Listing<W> {
 
     /// Shows these columns and no others.
     pub fn choose(&mut self, columns: Option<Vec<Column>>) {
+        self.rows.chosen = columns.is_some();
         self.chosen = columns;
     }
 

@@ -13,12 +13,17 @@ use super::{Look, visible};
 
 /// A column is not made narrower than this to fit others in.
 const NARROWEST: u16 = 4;
+/// A column that is cut still has this width, where columns can be left out instead.
+const READABLE: u16 = 14;
 
 /// Writes rows below one another. The first call decides how wide the columns are, so that the
 /// rows of all pages stand in line.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
+    /// Of the columns that are shown.
     widths: Option<Vec<u16>>,
+    /// Somebody chose the columns, so that all are shown.
+    pub(super) chosen: bool,
 }
 
 impl Rows {
@@ -39,18 +44,20 @@ impl Rows {
         let first = self.widths.is_none();
         let widths = self
             .widths
-            .get_or_insert_with(|| widths(look.width, heading, rows));
+            .get_or_insert_with(|| widths(look.width, heading, rows, self.chosen));
         let mut table = bare(look);
         table.set_content_arrangement(ContentArrangement::Dynamic);
         if first {
             let heading = heading
                 .iter()
+                .take(widths.len())
                 .map(|name| styled(look, name.to_uppercase(), Style::Heading));
             table.set_header(one_line(heading.collect()));
         }
         for row in rows {
             let cells = row
                 .iter()
+                .take(widths.len())
                 .map(|text| styled(look, text.clone(), Style::of(text)));
             table.add_row(one_line(cells.collect()));
         }
@@ -114,17 +121,31 @@ fn one_line(cells: Vec<Cell>) -> Row {
     row
 }
 
-/// How wide each column is, its space to the next included: as its cells are, and where that
-/// is too much for the line, the widest are cut until it fits.
-fn widths(line: u16, heading: &[String], rows: &[Vec<String>]) -> Vec<u16> {
+/// How wide each column is, its space included: as its cells are, and where that is too much
+/// for the line, the widest are cut until it fits. Where too little would be left of them and
+/// nobody chose the columns, the last ones are left out instead.
+fn widths(line: u16, heading: &[String], rows: &[Vec<String>], chosen: bool) -> Vec<u16> {
     let mut sizing = Table::new();
     sizing.load_style(NOTHING).set_header(heading.to_vec());
     sizing.add_rows(rows.iter().cloned());
-    let mut widths: Vec<u16> = sizing
-        .column_max_content_widths()
-        .into_iter()
-        .map(|width| width.saturating_add(2))
-        .collect();
+    let natural = sizing.column_max_content_widths().into_iter();
+    let natural: Vec<u16> = natural.map(|width| width.saturating_add(2)).collect();
+    let mut count = natural.len();
+    loop {
+        let widths = cut(line, &natural[..count]);
+        let readable = widths
+            .iter()
+            .zip(&natural)
+            .all(|(cut, whole)| *cut >= READABLE.min(*whole));
+        if readable || chosen || count <= 2 {
+            return widths;
+        }
+        count -= 1;
+    }
+}
+
+fn cut(line: u16, natural: &[u16]) -> Vec<u16> {
+    let mut widths = natural.to_vec();
     while widths.iter().map(|width| u32::from(*width)).sum::<u32>() > u32::from(line) {
         let Some(widest) = widths.iter_mut().max().filter(|width| **width > NARROWEST) else {
             break;
@@ -219,6 +240,16 @@ mod tests {
             let fits = |line: &str| line.chars().count() <= usize::from(width);
             assert!(text.lines().all(fits), "{text}");
         }
+    }
+
+    #[test]
+    fn the_last_columns_give_way_unless_somebody_chose_them() {
+        let heading: Vec<String> = "abcdef".chars().map(|c| c.to_string()).collect();
+        let rows = [vec!["x".repeat(20); 6]];
+        assert_eq!(widths(60, &heading, &rows, false), [15, 15, 15, 15]);
+        assert_eq!(widths(60, &heading, &rows, true), [10; 6]);
+        assert_eq!(widths(200, &heading, &rows, false), [22; 6]);
+        assert_eq!(widths(10, &heading, &rows, false), [5, 5]);
     }
 
     #[test]
