@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches as _};
 
 use crate::api;
 use crate::config::{self, Config, Environment};
-use crate::contract::Contract;
+use crate::contract::{Contract, nearest};
 use crate::failure::{Exit, Failure};
 use crate::log;
 use crate::output::{self, Look};
@@ -118,6 +119,9 @@ pub fn main() -> ExitCode {
     let ended = Contract::committed().and_then(|contract| {
         match command(&contract).try_get_matches() {
             Ok(matches) => run(&contract, &matches),
+            Err(error) if error.kind() == ErrorKind::InvalidSubcommand => {
+                Err(no_command(&contract, &error))
+            }
             Err(error) if error.use_stderr() && json => {
                 let text = error.render().to_string();
                 Err(Failure::new(
@@ -141,6 +145,27 @@ pub fn main() -> ExitCode {
             failure.exit().into()
         }
     }
+}
+
+/// What a mistyped command was probably meant to be. Clap would name a dozen.
+fn no_command(contract: &Contract, error: &clap::Error) -> Failure {
+    let typed = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(typed)) => &**typed,
+        _ => "",
+    };
+    let operations = contract.operations().iter().map(|it| &*it.id);
+    let slip = nearest(&typed.replace('-', "_"), operations);
+    let verb = nearest(typed, ["api", "init", "completions", "man"]);
+    let advice = match (slip, verb) {
+        (Some(operation), _) => format!("did you mean `huntctl api {operation}`?"),
+        (None, Some(verb)) => format!("did you mean `huntctl {verb}`?"),
+        (None, None) => "`huntctl --help` names all, `huntctl api` all operations".to_owned(),
+    };
+    let typed = typed.escape_debug();
+    Failure::new(
+        Exit::Usage,
+        format!("there is no command `{typed}`; {advice}"),
+    )
 }
 
 /// All verbs.

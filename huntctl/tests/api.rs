@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::document::{ACCOUNT, Given, Operation, document, operations, violations};
-use support::{Answer, Arrived, Huntctl, Output, Server};
+use support::{Answer, Arrived, Huntctl, KEY, Output, SECRET, Server};
 
 /// Several at once: most of a run is the start of a process.
 fn each<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
@@ -613,7 +613,12 @@ fn a_failure_says_what_came_of_it_by_its_status() {
     let read = &["api", "get_agent", "7"][..];
     let write = &["api", "isolate_agent", "7", "--yes"][..];
     let error = |status| {
-        move |_: &Arrived| Answer::Body(status, r#"{"error": "no \u001b[2J luck"}"#.to_owned())
+        move |arrived: &Arrived| {
+            // A server that says back what it was sent.
+            let header = &arrived.headers["authorization"];
+            let text = format!("no \u{1b}[2J luck with {header}: {KEY} and {SECRET}");
+            Answer::Body(status, json!({"error": text}).to_string())
+        }
     };
     for (status, read_exit, write_exit) in [
         (400, 3, 3),

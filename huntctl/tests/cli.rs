@@ -84,10 +84,20 @@ fn help_of_an_operation_has_our_docs_and_its_values() {
 #[test]
 fn a_mistyped_command_is_told_its_neighbour() {
     let huntctl = Huntctl::new();
-    huntctl
-        .run(&["api", "list_agent"])
-        .fails(2)
-        .says("list_agents");
+    for (arguments, advice) in [
+        (
+            &["api", "list_agent"][..],
+            "`list_agent`; did you mean `huntctl api list_agents`?",
+        ),
+        (
+            &["list-agents"],
+            "`list-agents`; did you mean `huntctl api list_agents`?",
+        ),
+        (&["ini"], "`ini`; did you mean `huntctl init`?"),
+        (&["xyzzy"], "`huntctl --help` names all"),
+    ] {
+        huntctl.run(arguments).fails(2).says(advice);
+    }
     huntctl
         .run(&["api", "list_agents", "--organisation-id", "7"])
         .fails(2)
@@ -368,6 +378,12 @@ fn what_it_does_is_logged_as_far_as_somebody_wants() {
     );
     assert_eq!(run(&["--quiet"]), "");
     assert!(run(&["-vvv"]).contains("huntress"));
+    let server = Server::start(|_| support::json(&json!({"id": 1})));
+    let everything = Huntctl::at(&server).variable("HUNTCTL_LOG", "trace");
+    let output = everything.run(&["api", "get_actor"]).ok();
+    assert!(output.stderr.len() > 1000, "{}", output.stderr);
+    let header = &server.only().headers["authorization"];
+    assert!(!output.stderr.contains(header.trim_start_matches("Basic ")));
     Huntctl::new()
         .variable("HUNTCTL_LOG", "=x=")
         .run(&["api", "get_actor"])

@@ -393,6 +393,7 @@ fn sending(operation: &Operation) -> Vec<Arg> {
             .long(PROFILE)
             .value_name("NAME")
             .env("HUNTCTL_PROFILE")
+            .hide_env_values(true)
             .help("The account of huntctl.toml whose key is used"),
         seconds(TIMEOUT, "How long one attempt may take [default: 60]"),
         seconds(

@@ -71,24 +71,20 @@ impl Environment {
 
     /// The folder of this program's configuration.
     pub fn config_folder(&self) -> Option<PathBuf> {
-        let named = self.get("XDG_CONFIG_HOME").or_else(|| self.get("APPDATA"));
-        let folder = named.map(PathBuf::from);
-        let folder = folder.or_else(|| Some(self.home()?.join(".config")))?;
+        let folder = self.folder("XDG_CONFIG_HOME", "APPDATA", ".config")?;
         Some(folder.join("huntctl"))
     }
 
     /// The folder of what this program keeps from one run to the next.
     pub fn state_folder(&self) -> Option<PathBuf> {
-        let named = self
-            .get("XDG_STATE_HOME")
-            .or_else(|| self.get("LOCALAPPDATA"));
-        let folder = named.map(PathBuf::from);
-        let folder = folder.or_else(|| Some(self.home()?.join(".local/state")))?;
+        let folder = self.folder("XDG_STATE_HOME", "LOCALAPPDATA", ".local/state")?;
         Some(folder.join("huntctl"))
     }
 
-    fn home(&self) -> Option<PathBuf> {
-        self.get("HOME").map(PathBuf::from)
+    fn folder(&self, named: &str, on_windows: &str, at_home: &str) -> Option<PathBuf> {
+        let on_windows = || cfg!(windows).then(|| self.get(on_windows)).flatten();
+        let named = self.get(named).or_else(on_windows).map(PathBuf::from);
+        named.or_else(|| Some(PathBuf::from(self.get("HOME")?).join(at_home)))
     }
 }
 

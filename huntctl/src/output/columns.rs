@@ -52,7 +52,11 @@ fn below(value: &Value, path: &[String]) -> Value {
         return value.clone();
     };
     match value {
-        Value::Object(fields) => fields.get(first).map_or(Value::Null, |it| below(it, rest)),
+        // A name may have dots in it, as those of log lines do.
+        Value::Object(fields) => (1..=path.len())
+            .rev()
+            .find_map(|count| Some((fields.get(&path[..count].join("."))?, count)))
+            .map_or(Value::Null, |(inner, count)| below(inner, &path[count..])),
         Value::Array(items) => match first.parse::<usize>() {
             Ok(place) => items.get(place).map_or(Value::Null, |it| below(it, rest)),
             Err(_) => items.iter().map(|item| below(item, path)).collect(),
@@ -171,7 +175,6 @@ pub fn of_records<'a>(records: impl IntoIterator<Item = &'a Value>) -> Vec<Colum
         .filter_map(Value::as_object)
         .flat_map(Map::keys)
     {
-        // A name may have a dot in it, as those of log lines do.
         let column = Column {
             path: vec![name.clone()],
         };
@@ -190,12 +193,14 @@ mod tests {
 
     #[test]
     fn a_column_reaches_what_is_nested() {
-        let record = json!({"a": {"b": [{"c": 1}, {"c": 2}]}, "d": null});
+        let record = json!({"a": {"b": [{"c": 1}, {"c": 2}]}, "d": null, "e.f": {"g.h": 3}});
         for (name, value) in [
             ("a.b.c", json!([1, 2])),
             ("a.b.1.c", json!(2)),
             ("a.b.7.c", json!(null)),
             ("d.e", json!(null)),
+            ("e.f.g.h", json!(3)),
+            ("e.g", json!(null)),
             ("x", json!(null)),
         ] {
             assert_eq!(Column::new(name).of(&record), value, "{name}");
