@@ -233,9 +233,12 @@ fn a_signal_lets_a_write_come_to_its_end() {
 #[cfg(unix)]
 #[test]
 fn a_signal_ends_a_list_after_its_page_and_a_second_one_at_once() {
-    let server = Server::start(|_| {
-        let token = fastrand::u64(..).to_string();
-        slowly(json!({"agents": [{"id": 1}], "pagination": {"next_page_token": token}}))
+    let server = Server::start(|arrived| {
+        // It ends, so that this does, too, where a signal is not heeded.
+        let token = arrived.query.iter().find(|(name, _)| name == "page_token");
+        let page: usize = token.map_or(0, |(_, token)| token.parse().unwrap());
+        let next = (page < 9).then(|| (page + 1).to_string());
+        slowly(json!({"agents": [{"id": 1}], "pagination": {"next_page_token": next}}))
     });
     let huntctl = Huntctl::at(&server);
     let list = ["api", "list_agents", "--all", "--json"];
