@@ -295,6 +295,7 @@ fn on_a_terminal(huntctl: &Huntctl, arguments: &str, typed: &str) -> (i32, Strin
     std::io::Write::write_all(child.stdin.as_mut().unwrap(), typed.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
+    support::keeps_secrets(&text);
     (output.status.code().unwrap(), text)
 }
 

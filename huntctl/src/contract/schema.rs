@@ -243,7 +243,7 @@ impl Kind {
                 let known = || choices.iter().map(|choice| &*choice.value);
                 let all: Vec<&str> = known().collect();
                 let slip = text.and_then(|text| nearest(text, known()));
-                let slip = slip.map_or(String::new(), |it| format!("; did you mean {it}?"));
+                let slip = slip.map_or(String::new(), |it| format!(" (did you mean {it}?)"));
                 is_not(&format!("one of {}{slip}", all.join(", ")))
             }
             (Self::List { .. }, Value::Array(_)) | (Self::Object(_), Value::Object(_)) => None,
@@ -403,5 +403,109 @@ fn range(lowest: i64, highest: i64) -> String {
         (_, i64::MAX) => format!("at least {lowest}"),
         (i64::MIN, _) => format!("at most {highest}"),
         _ => format!("from {lowest} to {highest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn found(schema: Value, value: Value) -> Findings {
+        let mut findings = Findings::default();
+        Schema::read(&json!({}), &schema).check("", &value, &mut findings);
+        findings
+    }
+
+    #[track_caller]
+    fn refused(schema: Value, value: Value, why: &str) {
+        let problems = found(schema, value).problems;
+        assert_eq!(problems.join("; "), why);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        let text = json!({"type": "string", "minLength": 2, "maxLength": 3});
+        refused(
+            text.clone(),
+            json!("é"),
+            "`body` has 1 characters; it needs at least 2",
+        );
+        refused(
+            text.clone(),
+            json!("éèêë"),
+            "`body` has 4 characters; at most 3 are allowed",
+        );
+        refused(text, json!(7), "`body` must be a text, and is 7");
+        let page = json!({"type": "integer", "minimum": 1, "maximum": 500});
+        refused(page, json!(501), "`body` must be from 1 to 500, and is 501");
+        refused(
+            json!({"type": "integer", "minimum": 1}),
+            json!(0),
+            "`body` must be at least 1, and is 0",
+        );
+        refused(
+            json!({"type": "integer"}),
+            json!(1.5),
+            "`body` must be a whole number, and is 1.5",
+        );
+        refused(
+            json!({"type": "number"}),
+            json!("1"),
+            "`body` must be a number, and is \"1\"",
+        );
+        refused(
+            json!({"type": "boolean"}),
+            json!("true"),
+            "`body` must be true or false, and is \"true\"",
+        );
+        let day = json!({"type": "string", "format": "date"});
+        refused(
+            day,
+            json!("2026-02-30"),
+            "`body` must be a day such as 2026-01-31, and is \"2026-02-30\"",
+        );
+        let color = json!({"enum": ["red", "blue"]});
+        refused(
+            color.clone(),
+            json!("rad"),
+            "`body` must be one of red, blue (did you mean red?), and is \"rad\"",
+        );
+        let list =
+            json!({"type": "object", "properties": {"a": {"type": "array", "items": color}}});
+        refused(
+            list,
+            json!({"a": ["red", "x"]}),
+            "`a[1]` must be one of red, blue, and is \"x\"",
+        );
+        let whole = json!({"type": "object", "required": ["b"], "properties": {"b": {"nullable": true, "type": "string"}}});
+        refused(whole.clone(), json!({}), "`b` is missing");
+        refused(whole, json!({"b": null}), "");
+    }
+
+    #[test]
+    fn what_the_document_does_not_know_is_a_doubt() {
+        let schema = json!({"type": "object", "properties": {"name": {"type": "string"}}});
+        let findings = found(schema, json!({"nmae": 1}));
+        let doubt = "`nmae` is no field that the document knows; did you mean `name`?";
+        assert_eq!(
+            (findings.problems.len(), findings.doubts),
+            (0, vec![doubt.to_owned()])
+        );
+        // What is not said may be anything.
+        assert_eq!(found(json!({}), json!([1])), Findings::default());
+        assert_eq!(found(json!({"oneOf": []}), json!("x")), Findings::default());
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_itself_ends() {
+        let document = json!({"components": {"schemas": {"Node": {
+            "type": "object",
+            "properties": {"next": {"$ref": "#/components/schemas/Node"}},
+        }}}});
+        let reference = json!({"$ref": "#/components/schemas/Node"});
+        let schema = Schema::read(&document, &reference);
+        assert!(matches!(schema.kind, Kind::Object(_)));
     }
 }

@@ -104,6 +104,10 @@ fn text(out: &mut impl Write, inner: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
     use super::*;
 
     fn laid_out(json: &str, indent: Option<usize>) -> String {
@@ -131,5 +135,38 @@ mod tests {
         assert_eq!(written, r#"["a\u202eb\u009bc\udb40\udc41\u007f"]"#);
         let texts: Vec<String> = serde_json::from_str(&written).unwrap();
         assert_eq!(texts, ["a\u{202e}b\u{9b}c\u{e0041}\u{7f}"]);
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let single = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            // What laying out looks for.
+            "[{}\\[\\],:\" \\\\\n\u{7f}\u{202e}]*".prop_map(Value::from),
+        ];
+        single.prop_recursive(4, 40, 5, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..5).prop_map(Value::from),
+                vec((any::<String>(), inner), 0..5)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_json_stays_what_it_is(value in any_json(), indent in 0..4_usize) {
+            let spaced = serde_json::to_string_pretty(&value).unwrap();
+            for json in [value.to_string(), spaced] {
+                let compact = laid_out(&json, None);
+                prop_assert!(!compact.contains(is_obeyed));
+                prop_assert_eq!(&serde_json::from_str::<Value>(&compact).unwrap(), &value);
+                let pretty = laid_out(&json, Some(indent));
+                prop_assert!(!pretty.replace('\n', "").contains(is_obeyed));
+                prop_assert_eq!(&serde_json::from_str::<Value>(&pretty).unwrap(), &value);
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::requests::each;
 use crate::support::{self, Answer, Arrived, Huntctl, KEY, Output, SECRET, Server};
 
 /// Answers pages of `agents`: `sizes` of them, with the tokens t1, t2 and so on.
@@ -203,7 +204,7 @@ fn a_failure_says_what_came_of_it_by_its_status() {
             Answer::Body(status, json!({"error": text}).to_string())
         }
     };
-    for (status, read_exit, write_exit) in [
+    let cases = [
         (400, 3, 3),
         (401, 3, 3),
         (403, 3, 3),
@@ -213,7 +214,8 @@ fn a_failure_says_what_came_of_it_by_its_status() {
         (429, 4, 4),
         (500, 4, 5),
         (503, 4, 5),
-    ] {
+    ];
+    each(&cases, |&(status, read_exit, write_exit)| {
         let server = Server::start(error(status));
         for (arguments, exit) in [(read, read_exit), (write, write_exit)] {
             // So that no retry waits.
@@ -234,7 +236,7 @@ fn a_failure_says_what_came_of_it_by_its_status() {
             }
             server.arrived();
         }
-    }
+    });
 }
 
 #[test]
