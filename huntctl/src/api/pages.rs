@@ -20,7 +20,7 @@ pub(super) enum Pages {
     /// The token is in the query. The library follows it.
     ByQuery(Box<huntress::Pages<Box<RawValue>>>),
     /// The token is in the body.
-    ByBody(ByBody),
+    ByBody(Box<ByBody>),
 }
 
 pub(super) struct ByBody {
@@ -34,13 +34,13 @@ pub(super) struct ByBody {
 impl Pages {
     /// Of a request whose body is still missing.
     pub(super) fn by_body(request: Request, body: Value, key: &str) -> Self {
-        Self::ByBody(ByBody {
+        Self::ByBody(Box::new(ByBody {
             request,
             body,
             key: key.to_owned(),
             seen: HashSet::new(),
             over: false,
-        })
+        }))
     }
 
     /// The next page; `None` after the last.

@@ -17,24 +17,28 @@ const PAIRS: [(&str, &str); 2] = [
 
 /// The environment variables; those of this process, or made up for a test.
 #[derive(Clone)]
-pub struct Environment(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub struct Environment(Option<Arc<BTreeMap<String, String>>>);
 
 impl Environment {
     /// Those of this process. One that is not UTF-8 is taken as not set.
     pub fn of_the_process() -> Self {
-        Self(Arc::new(|name| std::env::var(name).ok()))
+        Self(None)
     }
 
     /// These and no others.
     pub fn of<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let variables: BTreeMap<String, String> = variables.into_iter().map(own).collect();
-        Self(Arc::new(move |name| variables.get(name).cloned()))
+        Self(Some(Arc::new(variables)))
     }
 
     /// The value of one; `None` where it is not set or empty.
     pub fn get(&self, name: &str) -> Option<String> {
-        (self.0)(name).filter(|value| !value.is_empty())
+        let value = match &self.0 {
+            Some(variables) => variables.get(name).cloned(),
+            None => std::env::var(name).ok(),
+        };
+        value.filter(|value| !value.is_empty())
     }
 
     /// The account whose key they hold.
