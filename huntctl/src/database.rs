@@ -43,7 +43,7 @@ pub struct Transaction {
 
 enum TransactionInner {
     Sqlite(sqlite::Transaction),
-    Postgres(postgres::Transaction),
+    Postgres(Box<postgres::Transaction>),
 }
 
 impl Database {
@@ -113,7 +113,7 @@ impl Database {
     pub async fn begin(&self) -> Result<Transaction, Failure> {
         let inner = match &self.inner {
             Inner::Sqlite(it) => TransactionInner::Sqlite(it.begin().await?),
-            Inner::Postgres(it) => TransactionInner::Postgres(it.begin().await?),
+            Inner::Postgres(it) => TransactionInner::Postgres(Box::new(it.begin().await?)),
         };
         Ok(Transaction { inner })
     }
