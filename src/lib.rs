@@ -62,6 +62,45 @@ pub use request_list::RequestList;
 pub use response::{Page, Response};
 pub use retry::RetryPolicy;
 
+/// How values are read that came without a type, for `huntctl` alone; no part of the API.
+#[doc(hidden)]
+pub mod __read {
+    use crate::jiff::{Timestamp, civil::Date};
+    use crate::{lenient, surrogates, timestamp};
+    use serde_json::Value;
+
+    /// The whole number that a value stands for, in whatever form.
+    pub fn integer(value: &Value) -> Option<i64> {
+        lenient::integer(value)
+    }
+
+    /// The moment that a value says, in any form.
+    pub fn moment(value: &Value) -> Option<Timestamp> {
+        timestamp::read(value)
+    }
+
+    /// The day that a value says: as a date, or as a moment at midnight.
+    pub fn date(value: &Value) -> Option<Date> {
+        timestamp::read_date(value)
+    }
+
+    /// One shape of the several that a property comes in, by its `x-huntress-decode`.
+    pub fn reshaped(decode: &str, value: Value) -> Value {
+        match decode {
+            "comma_separated" => lenient::comma_separated(value),
+            "id_or_object" => lenient::id_or_object(value),
+            "item_list" => lenient::item_list(value),
+            "keys_of_map" => lenient::keys_of_map(value),
+            _ => value,
+        }
+    }
+
+    /// The JSON with U+FFFD for each half of a character; `None` where there is none.
+    pub fn mended(json: &str) -> Option<String> {
+        surrogates::mended(json)
+    }
+}
+
 /// For the benchmarks alone; no part of the API.
 #[doc(hidden)]
 pub mod __bench {

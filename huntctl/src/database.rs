@@ -157,6 +157,20 @@ impl Transaction {
         }
     }
 
+    /// Runs an insert for these rows, and returns how many rows that has changed altogether.
+    /// SQLite runs it once for each row, with its values as `?1`, `?2`, … . PostgreSQL runs
+    /// it once, and each of its parameters is the array of the rows' values, as for `unnest`.
+    ///
+    /// # Errors
+    ///
+    /// As [`query`](Self::query).
+    pub async fn execute_rows(&mut self, sql: &str, rows: Vec<Vec<Value>>) -> Result<u64, Failure> {
+        match &mut self.inner {
+            TransactionInner::Sqlite(it) => it.execute_many(sql, rows).await,
+            TransactionInner::Postgres(it) => it.execute_rows(sql, rows).await,
+        }
+    }
+
     /// Lets all of it take effect.
     ///
     /// # Errors

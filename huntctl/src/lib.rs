@@ -13,3 +13,4 @@ pub mod progress;
 pub mod secret;
 pub mod simulated;
 pub mod stop;
+pub mod store;

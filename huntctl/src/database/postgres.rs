@@ -129,6 +129,28 @@ impl Transaction {
         Ok(changed)
     }
 
+    pub(super) async fn execute_rows(
+        &mut self,
+        sql: &str,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<u64, Failure> {
+        let mut columns: Vec<Vec<Value>> = Vec::new();
+        columns.resize_with(rows.first().map_or(0, Vec::len), || {
+            Vec::with_capacity(rows.len())
+        });
+        for row in rows {
+            for (column, value) in columns.iter_mut().zip(row) {
+                column.push(value);
+            }
+        }
+        let connection = self.connection()?;
+        let result = async {
+            let statement = connection.prepare_cached(&numbered(sql)).await?;
+            connection.execute_raw(&statement, &columns).await
+        };
+        result.await.map_err(|error| failed(&error))
+    }
+
     pub(super) async fn commit(mut self) -> Result<(), Failure> {
         let connection = self.connection()?;
         let committed = connection.batch_execute("COMMIT").await;

@@ -1,0 +1,103 @@
+//! The SQL that is the same for every record of a table.
+
+use super::column::{Column, Kind, OURS, quoted};
+use super::document::WantedTable;
+use crate::database::Dialect;
+
+/// Statements of one table.
+#[derive(Clone, Debug)]
+pub(super) struct Statements {
+    /// What is known of the rows with these ids: `?1` the account, `?2` a JSON list of ids.
+    pub(super) known: String,
+    /// Notes that rows were seen: `?3` the moment.
+    pub(super) touch: String,
+    /// Inserts or overwrites rows: the account, the id, the moment three times, the digest, the
+    /// parent's id if the table has one, the columns, and the record.
+    pub(super) upsert: String,
+}
+
+impl Statements {
+    pub(super) fn new(dialect: Dialect, table: &WantedTable, columns: &[Column]) -> Self {
+        let name = quoted(&table.name);
+        let ids = match dialect {
+            Dialect::Sqlite => "SELECT value FROM json_each(?2)",
+            Dialect::Postgres => {
+                "SELECT value::bigint FROM json_array_elements_text(?2::json) AS ids"
+            }
+        };
+        let updated_at = columns.iter().find(|column| column.is_updated_at());
+        let updated_at = updated_at.map(|column| quoted(&column.name));
+        let newer = updated_at.as_deref().unwrap_or("NULL");
+        let known = format!(
+            "SELECT id, record_digest, last_seen_at, {newer} FROM {name} \
+             WHERE account_id = ?1 AND id IN ({ids})"
+        );
+        let touch = format!(
+            "UPDATE {name} SET last_seen_at = ?3, \
+             gone_at = CASE WHEN gone_at > ?3 THEN gone_at END \
+             WHERE account_id = ?1 AND id IN ({ids}) AND last_seen_at < ?3"
+        );
+        let upsert = upsert(dialect, table, columns, updated_at.as_deref());
+        Self {
+            known,
+            touch,
+            upsert,
+        }
+    }
+}
+
+fn upsert(
+    dialect: Dialect,
+    table: &WantedTable,
+    columns: &[Column],
+    updated_at: Option<&str>,
+) -> String {
+    let ours = OURS
+        .iter()
+        .filter(|(name, _)| !["gone_at", "record"].contains(name));
+    let ours = ours.map(|(name, kind)| ((*name).to_owned(), kind.sql(dialect)));
+    let parent = table.parent_column.iter();
+    let parent = parent.map(|name| (quoted(name), Kind::Integer.sql(dialect)));
+    let own = columns
+        .iter()
+        .map(|column| (quoted(&column.name), column.kind.sql(dialect)));
+    let all: Vec<_> = ours
+        .chain(parent)
+        .chain(own)
+        .chain([("record".to_owned(), "json")])
+        .collect();
+
+    let names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
+    let values = match dialect {
+        Dialect::Sqlite => {
+            let values: Vec<_> = (1..=all.len()).map(|at| format!("?{at}")).collect();
+            format!("VALUES ({})", values.join(", "))
+        }
+        Dialect::Postgres => {
+            let values: Vec<_> = all
+                .iter()
+                .zip(1..)
+                .map(|((_, kind), at)| format!("?{at}::{kind}[]"))
+                .collect();
+            format!("SELECT * FROM unnest({})", values.join(", "))
+        }
+    };
+    // What never changes, and what is worked out below.
+    let fixed = ["account_id", "id", "first_seen_at", "last_seen_at"];
+    let set = names.iter().filter(|name| !fixed.contains(name));
+    let set: Vec<_> = set
+        .map(|name| format!("{name} = excluded.{name}"))
+        .collect();
+    let (name, names, set) = (quoted(&table.name), names.join(", "), set.join(", "));
+    // Another program may have written a newer one since the row was looked at.
+    let newer = updated_at.map_or(String::new(), |at| {
+        format!(" WHERE (rows.{at} <= excluded.{at}) IS NOT FALSE")
+    });
+    format!(
+        "INSERT INTO {name} AS rows ({names}) {values} ON CONFLICT (account_id, id) DO UPDATE SET \
+         last_seen_at = CASE WHEN rows.last_seen_at > excluded.last_seen_at \
+         THEN rows.last_seen_at ELSE excluded.last_seen_at END, \
+         gone_at = CASE WHEN rows.gone_at > excluded.last_seen_at THEN rows.gone_at END, \
+         {set}{newer}"
+    )
+}
