@@ -11,6 +11,7 @@
 //! What a reader of the database sees is in `docs/store.md`.
 
 mod column;
+mod daily;
 mod document;
 mod fill;
 mod fit;
@@ -58,6 +59,8 @@ pub struct Table {
     nested_in: Option<String>,
     /// Fields that only the single resource has.
     detail: BTreeSet<String>,
+    /// Whether its records say which account they are of.
+    names_account: bool,
     /// Whether its records have an id.
     has_id: bool,
     /// Whether that is a number.
@@ -178,6 +181,7 @@ impl Table {
             parent_column: wanted.parent_column.clone(),
             nested_in: wanted.nested_in.clone(),
             detail: wanted.detail.clone(),
+            names_account: wanted.names_account(),
             has_id: wanted.has_id,
             numbered: wanted.numbered,
             updated_at: columns.iter().position(Column::is_updated_at),

@@ -188,7 +188,7 @@ pub(super) fn named(
     }
     let left = existing.iter().filter(|(name, _)| !taken.contains(*name));
     let left: Vec<_> = left
-        .map(|(name, kind)| left_over(name, *kind, &columns))
+        .map(|(name, kind)| left_over(name, *kind, &columns, existing))
         .collect();
     columns.extend(left);
     columns
@@ -212,11 +212,18 @@ fn base(source: &Source) -> String {
 }
 
 /// A column of the database that the document does not have, or has with another type.
-fn left_over(name: &str, kind: Kind, columns: &[Column]) -> Column {
-    let retyped = name
-        .strip_suffix(kind.suffix())
-        .and_then(|base| base.strip_suffix('_'))
-        .filter(|base| columns.iter().any(|column| column.source.field() == *base));
+fn left_over(
+    name: &str,
+    kind: Kind,
+    columns: &[Column],
+    existing: &BTreeMap<String, Kind>,
+) -> Column {
+    let base = name.strip_suffix(kind.suffix());
+    let base = base.and_then(|base| base.strip_suffix('_'));
+    let retyped = base.filter(|base| {
+        let mut columns = columns.iter();
+        existing.contains_key(*base) || columns.any(|column| column.source.field() == *base)
+    });
     Column {
         name: name.to_owned(),
         kind,

@@ -46,6 +46,15 @@ pub(super) struct WantedTable {
     pub(super) nested_in: Option<String>,
 }
 
+impl WantedTable {
+    /// Whether its records say which account they are of.
+    pub(super) fn names_account(&self) -> bool {
+        let source = Source::Field("account_id".to_owned());
+        let mut columns = self.columns.iter();
+        columns.any(|column| column.source == source && column.kind == Kind::Integer)
+    }
+}
+
 /// The tables in an order in which they can be pulled: organizations, which the others point
 /// to, then the lists of the account, then those that belong to a record of another list.
 pub(super) fn tables(document: &str) -> Result<Vec<WantedTable>, Failure> {

@@ -45,7 +45,12 @@ impl<'a> Record<'a> {
                 Ok(Value::Time(time)) => Some(time),
                 _ => None,
             });
-        let digest = table.digest(json, &fields);
+        // A record that is known by its content cannot change.
+        let digest = if table.has_id {
+            table.digest(json, &fields)
+        } else {
+            id
+        };
         Ok(Self {
             json,
             fields,
@@ -81,6 +86,14 @@ impl<'a> Record<'a> {
     /// What stands in a column, or why nothing does.
     pub(super) fn value(&self, column: &Column) -> Result<Value, String> {
         self.fields.value(column)
+    }
+
+    /// The account that the record itself names.
+    pub(super) fn account_id(&self) -> Option<i64> {
+        match fit(self.field("account_id")?, Kind::Integer, None) {
+            Ok(Value::Integer(id)) => Some(id),
+            _ => None,
+        }
     }
 
     pub(super) fn odd(&self, path: &str, problem: String) -> OddValue {

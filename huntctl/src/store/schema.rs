@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::column::{Column, Kind, OURS, named, quoted};
 use super::document::WantedTable;
-use super::{Table, fill, state, views};
+use super::{Table, daily, fill, state, views};
 use crate::database::{Database, Dialect, Row, Transaction};
 use crate::failure::{Exit, Failure};
 
@@ -30,10 +30,13 @@ pub(super) async fn prepare(
     wanted: &[WantedTable],
 ) -> Result<Vec<Table>, Failure> {
     let dialect = database.dialect();
-    let fingerprint = fingerprint(wanted);
     let existing = parse(dialect, &database.query(existing_sql(dialect), &[]).await?);
-    if existing.contains_key(state::TABLE)
-        && state::read(database, "schema").await?.as_deref() == Some(&fingerprint)
+    let all_there = wanted
+        .iter()
+        .all(|table| existing.contains_key(&table.name));
+    if all_there
+        && existing.contains_key(state::TABLE)
+        && state::read(database, "schema").await? == Some(fingerprint(dialect, wanted, &existing))
     {
         return tables(dialect, wanted, &existing);
     }
@@ -47,17 +50,19 @@ pub(super) async fn prepare(
     make(&mut tx, dialect, &tables, &existing).await?;
     let existing = parse(dialect, &tx.query(existing_sql(dialect), &[]).await?);
     views::make(&mut tx, dialect, &existing).await?;
+    let fingerprint = fingerprint(dialect, wanted, &existing);
     state::write(&mut tx, "schema", &fingerprint).await?;
     tx.commit().await?;
     Ok(tables)
 }
 
 /// What was made, so that nothing is done where it is the same.
-fn fingerprint(wanted: &[WantedTable]) -> String {
+fn fingerprint(dialect: Dialect, wanted: &[WantedTable], existing: &Existing) -> String {
     let digest = super::record::digest([
         format!("{wanted:?}").as_bytes(),
         format!("{OURS:?}{INDEXED:?}").as_bytes(),
-        views::fingerprint().as_bytes(),
+        daily::tables(dialect).concat().as_bytes(),
+        views::fingerprint(dialect, existing).as_bytes(),
     ]);
     format!("{digest:016x}")
 }
@@ -116,6 +121,9 @@ async fn make(
     existing: &Existing,
 ) -> Result<(), Failure> {
     tx.execute(state::MAKE, &[]).await?;
+    for sql in daily::tables(dialect) {
+        tx.execute(&sql, &[]).await?;
+    }
     for table in tables {
         match existing.get(&table.name) {
             None => {

@@ -68,36 +68,49 @@ fn upsert(
         .collect();
 
     let names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
-    let values = match dialect {
-        Dialect::Sqlite => {
-            let values: Vec<_> = (1..=all.len()).map(|at| format!("?{at}")).collect();
-            format!("VALUES ({})", values.join(", "))
-        }
-        Dialect::Postgres => {
-            let values: Vec<_> = all
-                .iter()
-                .zip(1..)
-                .map(|((_, kind), at)| format!("?{at}::{kind}[]"))
-                .collect();
-            format!("SELECT * FROM unnest({})", values.join(", "))
-        }
-    };
     // What never changes, and what is worked out below.
     let fixed = ["account_id", "id", "first_seen_at", "last_seen_at"];
     let set = names.iter().filter(|name| !fixed.contains(name));
     let set: Vec<_> = set
         .map(|name| format!("{name} = excluded.{name}"))
         .collect();
-    let (name, names, set) = (quoted(&table.name), names.join(", "), set.join(", "));
+    let (insert, set) = (
+        insert(dialect, &format!("{} AS rows", quoted(&table.name)), &all),
+        set.join(", "),
+    );
     // Another program may have written a newer one since the row was looked at.
     let newer = updated_at.map_or(String::new(), |at| {
         format!(" WHERE (rows.{at} <= excluded.{at}) IS NOT FALSE")
     });
     format!(
-        "INSERT INTO {name} AS rows ({names}) {values} ON CONFLICT (account_id, id) DO UPDATE SET \
+        "{insert} ON CONFLICT (account_id, id) DO UPDATE SET \
          last_seen_at = CASE WHEN rows.last_seen_at > excluded.last_seen_at \
          THEN rows.last_seen_at ELSE excluded.last_seen_at END, \
          gone_at = CASE WHEN rows.gone_at > excluded.last_seen_at THEN rows.gone_at END, \
          {set}{newer}"
     )
+}
+
+/// An insert of rows with these columns, for
+/// [`execute_rows`](crate::database::Transaction::execute_rows).
+pub(super) fn insert(dialect: Dialect, table: &str, columns: &[(String, &str)]) -> String {
+    let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    let names = names.join(", ");
+    let values = columns.iter().zip(1..);
+    match dialect {
+        Dialect::Sqlite => {
+            let values: Vec<_> = values.map(|(_, at)| format!("?{at}")).collect();
+            format!(
+                "INSERT INTO {table} ({names}) VALUES ({})",
+                values.join(", ")
+            )
+        }
+        Dialect::Postgres => {
+            let values: Vec<_> = values
+                .map(|((_, kind), at)| format!("?{at}::{kind}[]"))
+                .collect();
+            let values = values.join(", ");
+            format!("INSERT INTO {table} ({names}) SELECT * FROM unnest({values})")
+        }
+    }
 }

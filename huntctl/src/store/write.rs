@@ -289,6 +289,15 @@ impl Batch<'_> {
             row.push(one.parent_id.into());
         }
         row.extend(one.record.values(self.table, odd));
+        if self.table.names_account
+            && one
+                .record
+                .account_id()
+                .is_some_and(|id| id != self.account_id)
+        {
+            let problem = "it is another account than the one that was asked";
+            odd.push(one.record.odd("account_id", problem.to_owned()));
+        }
         row.push(Value::Json(one.record.json().to_owned()));
         row
     }
