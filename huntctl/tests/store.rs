@@ -71,4 +71,7 @@ on_each_database! {
         a_day_is_counted,
         a_day_that_is_counted_again_is_replaced,
         what_the_document_lacks_is_not_counted_as_nothing;
+    examples:
+        a_whole_account_comes_in,
+        the_page_names_all_that_there_is;
 }

@@ -329,7 +329,10 @@ mod tests {
                 vec![field("record", Json), field("gone_at", Kind::Moment)],
                 "record_record=record record_gone_at=gone_at",
             ),
-            (vec![id_of("account"), id_of("user")], "user_id=user"),
+            (
+                vec![id_of("account"), id_of("user")],
+                "record_account_id=account user_id=user",
+            ),
             (
                 vec![id_of("user"), field("user_id", Text)],
                 "user_id=user_id",

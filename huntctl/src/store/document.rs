@@ -66,7 +66,10 @@ pub(super) fn tables(document: &str) -> Result<Vec<WantedTable>, Failure> {
     let mut tables: Vec<_> = document.lists().collect();
     set_parents(&document, &mut tables);
     tables.retain(|table| table.list.path.contains('{') == table.list.parent.is_some());
-    tables.sort_by_key(|table| (table.list.parent.is_some(), table.name != "organizations"));
+    tables.sort_by_key(|table| {
+        let of_parent = table.list.parent.is_some();
+        (of_parent, table.name != "organizations", table.name.clone())
+    });
     Ok(tables)
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value as Json;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
@@ -186,14 +187,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
 /// record that changes is another one then, and the one before it goes.
 fn id(table: &Table, json: &str, fields: &Fields<'_>) -> Result<i64, String> {
     if !table.has_id {
-        let value: serde_json::Value =
-            serde_json::from_str(json).map_err(|_| "it cannot be read".to_owned())?;
-        // Independent of the order of fields and of spaces.
-        let fields = value.as_object().map(|fields| {
-            let sorted: std::collections::BTreeMap<_, _> = fields.iter().collect();
-            serde_json::to_string(&sorted).unwrap_or_default()
-        });
-        return Ok(digest([fields.unwrap_or_default().as_bytes()]) & i64::MAX);
+        let value = serde_json::from_str(json).map_err(|_| "it cannot be read".to_owned())?;
+        return Ok(digest([in_order(value).as_bytes()]) & i64::MAX);
     }
     let raw = fields.get("id").ok_or("it has no `id`")?;
     match fit(raw, Kind::Integer, None) {
@@ -202,6 +197,23 @@ fn id(table: &Table, json: &str, fields: &Fields<'_>) -> Result<i64, String> {
         // The document may say that ids are text; then they are told apart by their digest.
         Err(_) if !table.numbered => Ok(digest([raw.get().as_bytes()]) & i64::MAX),
         Err(problem) => Err(format!("its `id`: {problem}")),
+    }
+}
+
+/// A value as text that depends neither on the order of fields nor on spaces.
+fn in_order(value: Json) -> String {
+    match value {
+        Json::Array(items) => {
+            let items: Vec<_> = items.into_iter().map(in_order).collect();
+            format!("[{}]", items.join(","))
+        }
+        Json::Object(fields) => {
+            let field = |(name, value)| format!("{}:{}", Json::String(name), in_order(value));
+            let mut fields: Vec<_> = fields.into_iter().map(field).collect();
+            fields.sort();
+            format!("{{{}}}", fields.join(","))
+        }
+        other => other.to_string(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the tests of the store have in common, and the tests themselves by subject.
 
+pub mod examples;
 pub mod ground;
 pub mod growth;
 pub mod nested;
