@@ -1,6 +1,8 @@
 //! The command line: its verbs, what all of them have in common, and how they end.
 
 mod manual;
+mod pull;
+mod status;
 
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
@@ -99,6 +101,15 @@ impl Context {
         Ok(Config::without_file(self.environment.clone()).with_simulator(simulated))
     }
 
+    /// The URL of the store.
+    ///
+    /// # Errors
+    ///
+    /// As [`config`](Self::config).
+    pub async fn store_url(&self) -> Result<String, Failure> {
+        self.config().await?.store_url()
+    }
+
     /// Says something to a person that is no part of the result.
     pub fn note(&self, text: impl std::fmt::Display) {
         if !self.globals.quiet {
@@ -108,7 +119,12 @@ impl Context {
 
     /// Whether bars may be drawn: on a terminal that does not show the result.
     pub fn shows_progress(&self) -> bool {
-        !self.globals.quiet && io::stderr().is_terminal() && !self.look.terminal
+        self.shows_bars() && !self.look.terminal
+    }
+
+    /// Whether bars may be drawn that stand below the result.
+    pub fn shows_bars(&self) -> bool {
+        !self.globals.quiet && io::stderr().is_terminal()
     }
 }
 
@@ -155,7 +171,10 @@ fn no_command(contract: &Contract, error: &clap::Error) -> Failure {
     };
     let operations = contract.operations().iter().map(|it| &*it.id);
     let slip = nearest(&typed.replace('-', "_"), operations);
-    let verb = nearest(typed, ["api", "init", "completions", "man"]);
+    let verb = nearest(
+        typed,
+        ["api", "pull", "status", "init", "completions", "man"],
+    );
     let advice = match (slip, verb) {
         (Some(operation), _) => format!("did you mean `huntctl api {operation}`?"),
         (None, Some(verb)) => format!("did you mean `huntctl {verb}`?"),
@@ -184,6 +203,8 @@ pub fn command(contract: &Contract) -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(api::command(contract))
+        .subcommand(pull::command())
+        .subcommand(status::command())
         .subcommand(
             Command::new("init")
                 .about("Writes a commented huntctl.toml")
@@ -206,6 +227,8 @@ fn run(contract: &Contract, matches: &ArgMatches) -> Result<Ended, Failure> {
     };
     match matches.subcommand() {
         Some(("api", matches)) => api::run(&context, contract, matches),
+        Some(("pull", matches)) => pull::run(&context, matches),
+        Some(("status", matches)) => status::run(&context, matches),
         Some(("init", _)) => {
             let path = config::init(context.globals.config.as_deref())?;
             context.note(format_args!("{} is written: fill it in", path.display()));

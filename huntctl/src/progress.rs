@@ -65,6 +65,11 @@ impl Drop for Progress {
     }
 }
 
+/// Writes lines that stay above the bars.
+pub fn above<T>(write: impl FnOnce() -> T) -> T {
+    BARS.suspend(write)
+}
+
 /// The standard error, above the bars.
 #[derive(Clone, Copy, Debug)]
 pub struct AboveBars;
