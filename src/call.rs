@@ -204,8 +204,11 @@ impl Ready {
                 Some(Err(error)) => return Err(error.of(operation).after(attempts, earlier)),
                 None => {
                     // The last thing that really happened says more than that time ran out.
-                    let in_queue = || Error::new(Kind::DeadlineInQueue).of(operation);
-                    return Err(last.unwrap_or_else(in_queue));
+                    let in_queue = || {
+                        let trouble = inner.limiter.trouble();
+                        trouble.unwrap_or_else(|| Error::new(Kind::DeadlineInQueue))
+                    };
+                    return Err(last.unwrap_or_else(|| in_queue().of(operation)));
                 }
             };
             attempts += 1;

@@ -76,6 +76,10 @@ impl Credentials {
         Err(CredentialsError::NotSet)
     }
 
+    pub(crate) fn key(&self) -> &str {
+        self.key.expose_secret()
+    }
+
     /// The value of the `Authorization` header, marked as sensitive, and what hides it.
     pub(crate) fn authorization(&self) -> Result<(HeaderValue, Mask), CredentialsError> {
         use base64::Engine as _;

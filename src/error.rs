@@ -105,7 +105,7 @@ pub(crate) enum Kind {
     Connect,
     /// A proxy let nothing through without a login.
     ProxyLogin,
-    /// The file that holds the quota cannot be used.
+    /// The file or the Redis that holds the quota cannot be used.
     Quota(String),
 }
 
@@ -221,8 +221,8 @@ impl Error {
         matches!(self.0.kind, Kind::Configuration(_))
     }
 
-    /// The file of a shared quota ([`in_file`](crate::RateLimiter::in_file)) cannot be used:
-    /// nothing was sent.
+    /// The file of a shared quota ([`in_file`](crate::RateLimiter::in_file)), or its Redis,
+    /// cannot be used: nothing was sent.
     pub fn is_quota(&self) -> bool {
         matches!(self.0.kind, Kind::Quota(_))
     }

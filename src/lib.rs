@@ -56,6 +56,8 @@ pub use jiff;
 pub use odd::{OddField, OddRecord};
 pub use open_enum::{OtherValue, UnknownValue};
 pub use pagination::{Collected, Items, Pages};
+#[cfg(feature = "redis")]
+pub use rate_limit::RedisQuota;
 pub use rate_limit::{RateLimiter, RateLimiterSnapshot};
 pub use request::Request;
 pub use request_list::RequestList;

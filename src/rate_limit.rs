@@ -89,6 +89,15 @@
 //!
 //! An end that cannot be told at once, since another program holds the lock, is told later with
 //! that later time.
+//!
+//! # When it is in Redis
+//!
+//! The rules, the leases and so the proof are the same (`redis/step.lua`); one run of the script
+//! is one event. *Time* is that of the server, kept from going back and from passing faster than
+//! the program that asks has measured, but for what a message takes to arrive. *What was written
+//! is lost* when the server was started anew or another took over, which the state shows, and
+//! when the key is gone or older than a program has seen it; then everything counts as used for a
+//! window. An event whose answer is lost is told again, and counts once (`redis.rs`).
 
 use std::fmt;
 use std::path::Path;
@@ -105,6 +114,10 @@ use self::quota::{Quota, Rules};
 use self::store::Store;
 use crate::error::Error;
 
+#[cfg(feature = "redis")]
+pub use self::redis::RedisQuota;
+
+mod account_name;
 mod clock;
 mod disk;
 mod file;
@@ -112,6 +125,8 @@ mod line;
 mod permit;
 mod quota;
 mod record;
+#[cfg(feature = "redis")]
+mod redis;
 mod store;
 mod wait;
 
@@ -162,8 +177,29 @@ pub struct RateLimiter(Arc<Shared>);
 struct Shared {
     rules: Rules,
     local: Mutex<Local>,
+    /// Where the quota is, if not in `local`.
+    #[cfg(feature = "redis")]
+    redis: Option<redis::RedisStore>,
     /// A task is telling the others what they could not be told at once.
     telling: AtomicBool,
+}
+
+impl Shared {
+    fn new(rules: Rules, store: Store) -> Self {
+        Self {
+            rules,
+            local: Mutex::new(Local {
+                store,
+                line: Line::default(),
+                waits: false,
+                requests: 0,
+                waited: Duration::ZERO,
+            }),
+            #[cfg(feature = "redis")]
+            redis: None,
+            telling: AtomicBool::new(false),
+        }
+    }
 }
 
 /// What one program has of the quota.
@@ -325,17 +361,7 @@ impl RateLimiter {
     }
 
     fn of(rules: Rules, store: Store) -> Self {
-        Self(Arc::new(Shared {
-            rules,
-            local: Mutex::new(Local {
-                store,
-                line: Line::default(),
-                waits: false,
-                requests: 0,
-                waited: Duration::ZERO,
-            }),
-            telling: AtomicBool::new(false),
-        }))
+        Self(Arc::new(Shared::new(rules, store)))
     }
 
     /// How much of the quota is used at this moment, by all programs that share it. Of one in a
@@ -343,13 +369,32 @@ impl RateLimiter {
     pub fn snapshot(&self) -> RateLimiterSnapshot {
         let look = |quota: &mut Quota, now| quota.snapshot(&self.0.rules, now);
         let mut local = self.local();
-        let seen = local.store.run(look).ok();
+        let seen = self.in_redis_now();
+        let seen = seen.or_else(|| local.store.run(look).ok());
         let seen = seen.unwrap_or_else(|| local.store.known(look));
         RateLimiterSnapshot {
             requests: local.requests,
             waited: local.waited,
             ..seen
         }
+    }
+
+    /// What Redis has said last, if the quota is there.
+    fn in_redis_now(&self) -> Option<RateLimiterSnapshot> {
+        #[cfg(feature = "redis")]
+        if let Some(redis) = &self.0.redis {
+            return Some(redis.0.snapshot());
+        }
+        None
+    }
+
+    /// Why a call has waited until its deadline, where that was no lack of slots.
+    pub(crate) fn trouble(&self) -> Option<Error> {
+        #[cfg(feature = "redis")]
+        if let Some(redis) = &self.0.redis {
+            return redis.0.outage();
+        }
+        None
     }
 
     #[inline]
@@ -370,7 +415,9 @@ impl fmt::Debug for RateLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // No look at a file: what is known of it.
         let known = |quota: &mut Quota, now| quota.snapshot(&self.0.rules, now);
-        self.local().store.known(known).fmt(f)
+        let seen = self.in_redis_now();
+        seen.unwrap_or_else(|| self.local().store.known(known))
+            .fmt(f)
     }
 }
 

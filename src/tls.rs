@@ -32,12 +32,16 @@ fn problem(text: &str) -> Error {
 
 #[cfg(feature = "rustls")]
 impl Tls<'_> {
-    /// ring rather than aws-lc where the program has not chosen: a third of the build time,
-    /// see DESIGN.md.
     pub(crate) fn apply(
         self,
         builder: reqwest::ClientBuilder,
     ) -> Result<reqwest::ClientBuilder, Error> {
+        Ok(builder.tls_backend_preconfigured(self.config()?))
+    }
+
+    /// ring rather than aws-lc where the program has not chosen: a third of the build time,
+    /// see DESIGN.md.
+    pub(crate) fn config(self) -> Result<rustls::ClientConfig, Error> {
         use rustls::crypto::CryptoProvider;
         use rustls::{ClientConfig, RootCertStore};
         use rustls_platform_verifier::Verifier;
@@ -60,7 +64,7 @@ impl Tls<'_> {
             // reqwest needs a configuration even where TLS is not spoken.
             config.with_root_certificates(RootCertStore::empty())
         };
-        Ok(builder.tls_backend_preconfigured(config.with_no_client_auth()))
+        Ok(config.with_no_client_auth())
     }
 
     fn certificates(&self) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>, Error> {

@@ -5,80 +5,17 @@
 
 mod support;
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
-use futures::future::join_all;
-use huntress::{Client, Outcome, RateLimiter};
+use huntress::{Outcome, RateLimiter};
+use support::exact::{LIMIT, PROGRAMS, Server, TASKS, WINDOW, client, three_windows, work};
 use tokio::time::sleep;
-
-const LIMIT: usize = 60;
-const WINDOW: Duration = Duration::from_secs(3);
-const PROGRAMS: usize = 8;
-/// The calls that a program makes at once.
-const TASKS: usize = 4;
 
 /// Each test has the machine for itself.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
-/// Answers any call after a random time, and counts like the API.
-#[derive(Clone, Default)]
-struct Server(Arc<Mutex<Log>>);
-
-#[derive(Default)]
-struct Log {
-    window: VecDeque<Instant>,
-    taken: Vec<Instant>,
-    refused: usize,
-}
-
-impl Server {
-    async fn start() -> (Self, String) {
-        let server = Self::default();
-        let router = axum::Router::new()
-            .fallback(answer)
-            .with_state(server.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base_url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        (server, base_url)
-    }
-
-    fn taken(&self) -> Vec<Instant> {
-        self.0.lock().unwrap().taken.clone()
-    }
-
-    fn refused(&self) -> usize {
-        self.0.lock().unwrap().refused
-    }
-}
-
-async fn answer(State(server): State<Server>) -> Response {
-    let answer = {
-        let mut log = server.0.lock().unwrap();
-        let now = Instant::now();
-        while log.window.front().is_some_and(|at| now - *at >= WINDOW) {
-            log.window.pop_front();
-        }
-        if log.window.len() == LIMIT {
-            log.refused += 1;
-            StatusCode::TOO_MANY_REQUESTS.into_response()
-        } else {
-            log.window.push_back(now);
-            log.taken.push(now);
-            r#"{"account":{"id":7}}"#.into_response()
-        }
-    };
-    sleep(Duration::from_millis(fastrand::u64(0..20))).await;
-    answer
-}
 
 /// A name for the account, whose file is removed at the end.
 struct Account(PathBuf);
@@ -121,32 +58,6 @@ impl Drop for Program {
     }
 }
 
-fn client(base_url: &str, limiter: RateLimiter) -> Client {
-    let builder = support::builder(base_url).timeout(Duration::from_secs(1));
-    builder.rate_limiter(limiter).build().unwrap()
-}
-
-/// Makes calls in several tasks; what they end with does not matter here.
-async fn work(client: Client, tasks: usize, calls: usize) {
-    let left = Arc::new(AtomicUsize::new(calls));
-    let more = move |left: &AtomicUsize| {
-        let fewer = |left: usize| left.checked_sub(1);
-        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer)
-            .is_ok()
-    };
-    join_all((0..tasks).map(|_| {
-        let (client, left) = (client.clone(), Arc::clone(&left));
-        tokio::spawn(async move {
-            while more(&left) {
-                client.get_account().send().await.unwrap();
-            }
-        })
-    }))
-    .await
-    .into_iter()
-    .for_each(Result::unwrap);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a program that the other tests start"]
 async fn program() {
@@ -157,15 +68,6 @@ async fn program() {
     let calls = std::env::var("HUNTRESS_TEST_CALLS").unwrap();
     let limiter = RateLimiter::in_file_with(quota, LIMIT, WINDOW).unwrap();
     work(client(&base_url, limiter), TASKS, calls.parse().unwrap()).await;
-}
-
-/// From the second window of a log to its fifth.
-async fn three_windows(server: &Server) -> Duration {
-    while server.taken().len() < 4 * LIMIT + 1 {
-        sleep(WINDOW / 30).await;
-    }
-    let taken = server.taken();
-    taken[4 * LIMIT] - taken[LIMIT]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

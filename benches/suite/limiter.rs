@@ -17,15 +17,19 @@ const TASKS: u32 = 64;
 const SLOTS: usize = 8;
 /// Permits that are measured at once, since one is as short as reading the clock.
 const BATCH: u32 = 64 * 100;
-/// The same of a file.
-const IN_FILE: u32 = 100;
+/// The same of a file, and of Redis.
+const SHARED: u32 = 100;
 
-pub fn run(criterion: &mut Criterion) -> [Row; 3] {
+pub fn run(criterion: &mut Criterion) -> Vec<Row> {
     let one = |paired: Paired| Paired {
         ours: paired.ours / BATCH,
         baseline: paired.baseline / BATCH,
     };
-    [
+    let shared = |paired: Paired| Paired {
+        ours: paired.ours / SHARED,
+        baseline: paired.baseline / SHARED,
+    };
+    vec![
         (
             "a permit, nobody waiting, against tokio's semaphore",
             alone(criterion).map(one),
@@ -36,10 +40,12 @@ pub fn run(criterion: &mut Criterion) -> [Row; 3] {
         ),
         (
             "a permit in a file, against one in memory",
-            in_file(criterion).map(|paired| Paired {
-                ours: paired.ours / IN_FILE,
-                baseline: paired.baseline / IN_FILE,
-            }),
+            in_file(criterion).map(shared),
+        ),
+        #[cfg(feature = "redis-tests")]
+        (
+            "a permit in a Redis of this machine, against one in memory",
+            in_redis(criterion).map(shared),
         ),
     ]
 }
@@ -108,17 +114,33 @@ fn in_file(criterion: &mut Criterion) -> Option<Paired> {
     let window = Duration::from_millis(1);
     let file = RateLimiter::in_file_with(&path, 400, window).unwrap();
     let memory = RateLimiter::new(400, window);
-    let permits = |limiter: &RateLimiter| {
-        runtime.block_on(async {
-            for _ in 0..IN_FILE {
-                slot(limiter).await.accepted();
-            }
-        });
-    };
-    let (ours, baseline) = (|| permits(&file), || permits(&memory));
+    let (ours, baseline) = (|| permits(&runtime, &file), || permits(&runtime, &memory));
     let paired = paired::measure(criterion, "100 permits in a file", ours, baseline);
     let _ = std::fs::remove_file(path);
     paired
+}
+
+/// One that `.ci/redis` has started.
+#[cfg(feature = "redis-tests")]
+fn in_redis(criterion: &mut Criterion) -> Option<Paired> {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let url = std::env::var("HUNTRESS_TEST_REDIS").expect("`.ci/redis cargo bench …` sets it");
+    let name = format!("bench-{}", std::process::id());
+    // As in a file; the ends are told later, so it is longer.
+    let window = Duration::from_millis(10);
+    let quota = huntress::RedisQuota::new(url, name).quota(400, window);
+    let redis = RateLimiter::in_redis_with(quota).unwrap();
+    let memory = RateLimiter::new(400, window);
+    let (ours, baseline) = (|| permits(&runtime, &redis), || permits(&runtime, &memory));
+    paired::measure(criterion, "100 permits in Redis", ours, baseline)
+}
+
+fn permits(runtime: &Runtime, limiter: &RateLimiter) {
+    runtime.block_on(async {
+        for _ in 0..SHARED {
+            slot(limiter).await.accepted();
+        }
+    });
 }
 
 /// A batch, done by all tasks together.

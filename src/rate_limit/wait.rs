@@ -39,13 +39,18 @@ enum Asked {
 impl RateLimiter {
     /// Waits for a slot, for an attempt that takes as long as `lease` at most.
     ///
-    /// It fails only where the quota is in a file that cannot be used.
+    /// It fails only where the quota is in a file or a Redis that cannot be used.
     pub(crate) async fn slot(
         &self,
         lane: Lane,
         turn: Turn,
         lease: Duration,
     ) -> Result<Permit, Error> {
+        #[cfg(feature = "redis")]
+        if let Some(redis) = &self.0.redis {
+            let lease = lease.min(LONGEST_LEASE);
+            return self.slot_in_redis(&redis.0, lane, turn, lease).await;
+        }
         let since = None;
         let mut call = Call {
             lane,
@@ -64,15 +69,8 @@ impl RateLimiter {
                 return Ok(Permit::new(self, slot));
             }
             // Before the lock is given back, so that it is called when something ends.
-            let called = local.line.join(lane, turn);
-            (
-                nobody_waits.then_some(asked),
-                Place {
-                    limiter: self,
-                    lane,
-                    called,
-                },
-            )
+            let place = Place::join(self, &mut local, lane, turn);
+            (nobody_waits.then_some(asked), place)
         };
         call.since = Some(Instant::now());
         let slot = place.wait(&call, asked).await?;
@@ -116,6 +114,10 @@ impl RateLimiter {
 
     #[inline]
     pub(super) fn ended(&self, slot: &Slot, end: End) {
+        #[cfg(feature = "redis")]
+        if let Some(redis) = &self.0.redis {
+            return redis.0.ended(slot, end, &self.0);
+        }
         let mut local = self.local();
         self.tell(&mut local, News::Ended(*slot, end));
         local.line.call_head();
@@ -160,13 +162,26 @@ impl RateLimiter {
 }
 
 /// A place in the line, given back when dropped.
-struct Place<'a> {
+pub(super) struct Place<'a> {
     limiter: &'a RateLimiter,
     lane: Lane,
-    called: Arc<Notify>,
+    pub(super) called: Arc<Notify>,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    pub(super) fn join(
+        limiter: &'a RateLimiter,
+        local: &mut Local,
+        lane: Lane,
+        turn: Turn,
+    ) -> Self {
+        Self {
+            limiter,
+            lane,
+            called: local.line.join(lane, turn),
+        }
+    }
+
     /// Waits for a slot; `asked` is what came of asking just now, if that was done.
     async fn wait(&self, call: &Call, mut asked: Option<Asked>) -> Result<Slot, Error> {
         tracing::debug!(?asked, "waits for the quota");
@@ -200,6 +215,10 @@ impl Drop for Place<'_> {
         local.line.leave(self.lane, &self.called);
         local.line.call_head();
         // Else the other programs would leave a slot to this one.
+        #[cfg(feature = "redis")]
+        if let (true, Some(redis)) = (local.line.is_empty(), &self.limiter.0.redis) {
+            redis.0.left(&self.limiter.0);
+        }
         if local.line.is_empty() && std::mem::take(&mut local.waits) {
             self.limiter.tell(&mut local, News::Left);
         }

@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use huntress::{Client, ClientBuilder, Credentials, RateLimiter, RetryPolicy};
 
 pub mod calls;
+pub mod exact;
 pub mod fitted;
 pub mod payload;
 pub mod raw;

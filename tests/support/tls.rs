@@ -39,17 +39,27 @@ impl Authority {
         self.issue(hosts, 2001)
     }
 
+    /// One for these hosts, and its key, in PEM.
+    pub fn certificate_pem(&self, hosts: &[&str]) -> (String, String) {
+        let (certificate, key) = self.signed(hosts, 4096);
+        (certificate.pem(), key.serialize_pem())
+    }
+
     fn issue(&self, hosts: &[&str], until: i32) -> Certificate {
+        let (certificate, key) = self.signed(hosts, until);
+        Certificate {
+            chain: vec![certificate.der().clone()],
+            key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        }
+    }
+
+    fn signed(&self, hosts: &[&str], until: i32) -> (rcgen::Certificate, KeyPair) {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let mut params = CertificateParams::new(hosts).unwrap();
         params.not_before = date_time_ymd(2000, 1, 1);
         params.not_after = date_time_ymd(until, 1, 1);
         let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        Certificate {
-            chain: vec![certificate.der().clone()],
-            key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        }
+        (params.signed_by(&key, &self.0).unwrap(), key)
     }
 }
 

@@ -23,7 +23,7 @@ fn rustdoc() -> Value {
             "-p",
             "huntress",
             "--features",
-            "axum",
+            "axum,redis",
             "--lib",
             "--",
         ])
