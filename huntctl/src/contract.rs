@@ -247,10 +247,10 @@ impl Answer {
         let node = node.unwrap_or(&none);
         let told = node.get("x-huntress-envelope").unwrap_or(&Value::Null);
         let key = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
-        let (envelope, below) = match told["kind"].as_str() {
-            Some("page") => (Envelope::Page(key("items")), "/items"),
-            Some("list") => (Envelope::List(key("items")), "/items"),
-            Some("resource") => (Envelope::Record(key("key")), ""),
+        let (key, below, wrap): (_, _, fn(String) -> Envelope) = match told["kind"].as_str() {
+            Some("page") => (key("items"), "/items", Envelope::Page),
+            Some("list") => (key("items"), "/items", Envelope::List),
+            Some("resource") => (key("key"), "", Envelope::Record),
             _ => {
                 return Self {
                     envelope: Envelope::Bare,
@@ -258,10 +258,8 @@ impl Answer {
                 };
             }
         };
-        let (Envelope::Page(key) | Envelope::List(key) | Envelope::Record(key)) = &envelope else {
-            unreachable!("those are all that have a key");
-        };
         let record = format!("{schema}/properties/{key}{below}");
+        let envelope = wrap(key);
         Self { envelope, record }
     }
 }
