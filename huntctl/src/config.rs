@@ -215,10 +215,9 @@ impl Config {
                     return Ok(RateLimiter::default());
                 }
             },
-            Quota::Redis(_) => {
-                let text =
-                    "[quota] redis: this huntctl is not built with Redis; use `file` in its place";
-                return Err(Failure::new(Exit::Usage, text));
+            Quota::Redis(url) => {
+                let url = url.reveal(&self.environment)?;
+                return limits::in_redis(url, &limits::name(account, key));
             }
         };
         limits::in_folder(&folder, &limits::name(account, key))

@@ -1,10 +1,10 @@
-//! The file that holds the quota of an account, for all programs of this machine.
+//! Where the quota of an account is: in a file for all programs of this machine, or in a Redis
+//! for those of all machines.
 
 use std::fs;
 use std::path::Path;
 
-use huntress::RateLimiter;
-use sha2::{Digest as _, Sha256};
+use huntress::{Credentials, RateLimiter};
 
 use super::Account;
 use crate::failure::{Exit, Failure};
@@ -12,17 +12,20 @@ use crate::failure::{Exit, Failure};
 /// Where the API is, as the library has it.
 const BASE_URL: &str = "https://api.huntress.io";
 
-/// What tells the file of an account from others: the name that the user gives its quota, or
-/// else what base URL and key make, so that two configurations with one key share.
+/// What tells the quota of an account from others: the name that the user gives it, or else
+/// what base URL and key make, so that two configurations with one key share.
 pub(super) fn name(account: &Account, key: &str) -> String {
     if let Some(name) = &account.quota {
         return name.clone();
     }
     let base_url = account.base_url.as_deref().unwrap_or(BASE_URL);
-    let base_url = base_url.trim_end_matches('/').trim_end_matches("/v1");
-    let digest = Sha256::digest(format!("{base_url}\n{key}"));
-    let digits = digest.iter().take(8).map(|byte| format!("{byte:02x}"));
-    format!("key-{}", digits.collect::<String>())
+    RateLimiter::account_name(base_url, &Credentials::new(key, ""))
+}
+
+/// The quota of that name in a Redis.
+pub(super) fn in_redis(url: String, name: &str) -> Result<RateLimiter, Failure> {
+    let limiter = RateLimiter::in_redis(url, name);
+    limiter.map_err(|error| Failure::from(error).at("[quota] redis"))
 }
 
 /// Opens the file, and makes it where it is not there.
