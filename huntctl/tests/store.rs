@@ -45,6 +45,7 @@ on_each_database! {
         in_any_order_the_newest_version_stands,
         two_writers_at_once_leave_the_newer,
         what_does_not_fit_is_null_and_told,
+        what_is_too_long_for_an_index_costs_no_record,
         a_record_that_cannot_be_kept_costs_no_other,
         what_no_database_can_hold_costs_its_characters,
         a_record_without_an_id_is_known_by_its_content,

@@ -119,6 +119,14 @@ pub struct Column {
 }
 
 impl Column {
+    /// The most bytes that its text may have, where an index holds it.
+    pub(super) fn longest(&self) -> Option<usize> {
+        let indexed = INDEXED
+            .iter()
+            .any(|group| group.contains(&self.name.as_str()));
+        indexed.then_some(LONGEST_INDEXED)
+    }
+
     /// Whether it says when the API changed the record.
     pub(super) fn is_updated_at(&self) -> bool {
         self.current && self.kind == Kind::Moment && self.source.field() == "updated_at"
@@ -137,6 +145,18 @@ pub(super) const OURS: [(&str, Kind); 8] = [
     ("record_digest", Kind::Integer),
     ("record", Kind::Json),
 ];
+
+/// Columns by which people and the program's own pages look for rows; an index of each group,
+/// as far as a table has its columns.
+pub(super) const INDEXED: [&[&str]; 4] = [
+    &["organization_id"],
+    &["status", "severity"],
+    &["updated_at"],
+    &["hostname"],
+];
+
+/// PostgreSQL refuses a row of which an index would hold more than 2,704 bytes.
+const LONGEST_INDEXED: usize = 1_000;
 
 /// Those of ours that mean the same where a record has a field of that name and kind.
 const SHARED: [&str; 2] = ["account_id", "id"];

@@ -346,7 +346,10 @@ fn in_words(dialect: Dialect, sql: &str, day: Date) -> String {
         Dialect::Postgres => format!("timestamptz '{day}T00:00:00Z'"),
     };
     let (id, each) = match dialect {
-        Dialect::Sqlite => ("o.value ->> 'id'", ", json_each(e.organizations) AS o"),
+        Dialect::Sqlite => (
+            "CASE o.type WHEN 'object' THEN o.value ->> 'id' END",
+            ", json_each(e.organizations) AS o",
+        ),
         Dialect::Postgres => (
             "CASE WHEN o.value ->> 'id' ~ '^[0-9]{1,18}$' THEN (o.value ->> 'id')::bigint END",
             "CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(e.organizations) \

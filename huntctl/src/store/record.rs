@@ -86,7 +86,14 @@ impl<'a> Record<'a> {
 
     /// What stands in a column, or why nothing does.
     pub(super) fn value(&self, column: &Column) -> Result<Value, String> {
-        self.fields.value(column)
+        let value = self.fields.value(column)?;
+        match (&value, column.longest()) {
+            (Value::Text(text), Some(longest)) if text.len() > longest => Err(format!(
+                "expected at most {longest} bytes, but it has {}",
+                text.len()
+            )),
+            _ => Ok(value),
+        }
     }
 
     /// The account that the record itself names.

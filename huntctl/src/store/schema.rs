@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::column::{Column, Kind, OURS, named, quoted};
+use super::column::{Column, INDEXED, Kind, OURS, named, quoted};
 use super::document::WantedTable;
 use super::{Table, daily, fill, state, views};
 use crate::database::{Database, Dialect, Row, Transaction};
@@ -10,15 +10,6 @@ use crate::failure::{Exit, Failure};
 
 /// The columns of each table that there is.
 pub(super) type Existing = BTreeMap<String, BTreeMap<String, Kind>>;
-
-/// Columns by which people and the program's own pages look for rows; an index of each group,
-/// as far as a table has its columns.
-const INDEXED: [&[&str]; 4] = [
-    &["organization_id"],
-    &["status", "severity"],
-    &["updated_at"],
-    &["hostname"],
-];
 
 /// One number for all programs that may change tables at once.
 const LOCK: i64 = 0x6875_6e74_6374_6c01;

@@ -241,6 +241,8 @@ async fn fill(store: &Store) {
         escalation(2, "overdue", json!([2, "odd", {"id": "x"}])),
         escalation(3, "resolved", json!([{"id": 1}])),
         escalation(4, "sent", json!(null)),
+        escalation(5, "open", json!({"name": "Acme"})),
+        escalation(6, "open", json!("Acme")),
     ];
     write(store, "escalations", &escalations, minute(0)).await;
     let signals = [
@@ -280,7 +282,7 @@ pub async fn a_day_is_counted(ground: Ground) {
         each(INCIDENTS, day).await,
         ["1 2 1 0 1 0 1", "2 0 0 0 0 1 0", "3 0 0 0 0 0 0"]
     );
-    assert_eq!(account(OTHERS, day).await, ["5 2 3 1 12"]);
+    assert_eq!(account(OTHERS, day).await, ["5 2 5 1 12"]);
     assert_eq!(
         each(OTHERS, day).await,
         ["1 5 2 1 0 7", "2 0 0 2 1 5", "3 0 0 0 0 0"]

@@ -280,6 +280,24 @@ pub async fn what_does_not_fit_is_null_and_told(ground: Ground) {
     assert_eq!(record[0].text(0), Some(json));
 }
 
+pub async fn what_is_too_long_for_an_index_costs_no_record(ground: Ground) {
+    let store = ground.store().await;
+    let mut random = fastrand::Rng::with_seed(1);
+    let long: String = (0..20_000).map(|_| random.alphanumeric()).collect();
+    let agent = json!({"id": 7, "hostname": long, "os": long});
+    let written = write(&store, "agents", &[agent], minute(0)).await;
+    let [odd] = &written.odd[..] else {
+        panic!("{}", written.odd.len())
+    };
+    let problem = "expected at most 1000 bytes, but it has 20000";
+    assert_eq!(
+        (odd.path.as_str(), odd.problem.as_str()),
+        ("hostname", problem)
+    );
+    let lengths = "SELECT hostname, length(os) FROM agents";
+    assert_eq!(shown(&store, lengths).await, ["- 20000"]);
+}
+
 pub async fn a_record_that_cannot_be_kept_costs_no_other(ground: Ground) {
     let store = ground.store().await;
     let deep = format!(
