@@ -42,6 +42,7 @@ on_each_database! {
         only_what_a_walk_did_not_meet_is_missing,
         the_rows_of_one_parent_can_be_missing,
         the_newer_stands,
+        of_one_moment_the_later_write_stands,
         in_any_order_the_newest_version_stands,
         two_writers_at_once_leave_the_newer,
         what_does_not_fit_is_null_and_told,

@@ -68,7 +68,8 @@ impl Store {
         let batch = Batch {
             table,
             account_id: scope.account_id,
-            seen_at,
+            // Both databases keep as much of it, so the same moment is never an earlier one.
+            seen_at: Timestamp::from_millisecond(seen_at.as_millisecond()).unwrap_or(seen_at),
         };
         let kept = batch.write(tx, records, &mut written).await?;
         for child in self.tables.iter().filter(|child| child.belongs_to(table)) {

@@ -201,6 +201,17 @@ pub async fn the_newer_stands(ground: Ground) {
     }
 }
 
+pub async fn of_one_moment_the_later_write_stands(ground: Ground) {
+    let store = ground.store().await;
+    for nanosecond in [0, 499, 501, 999_999, 999_999_999] {
+        let seen_at = minute(0) + jiff::SignedDuration::from_nanos(nanosecond);
+        write(&store, "agents", &[agent(1, "first")], seen_at).await;
+        write(&store, "agents", &[agent(1, "second")], seen_at).await;
+        let names = shown(&store, "SELECT hostname FROM agents").await;
+        assert_eq!(names, ["second"], "{nanosecond}");
+    }
+}
+
 pub async fn in_any_order_the_newest_version_stands(ground: Ground) {
     let store = ground.store().await;
     let mut random = fastrand::Rng::with_seed(7);
