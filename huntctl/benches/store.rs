@@ -118,9 +118,9 @@ impl Agents {
     }
 
     fn page(&self, first: i64) -> Vec<Box<RawValue>> {
-        let record = |((before, behind), id)| format!("{before}{id}{behind}");
-        let records = self.json.iter().zip(first..).map(record);
-        records
+        let pages = self.json.iter().zip(first..);
+        pages
+            .map(|((before, behind), id)| format!("{before}{id}{behind}"))
             .map(|record| RawValue::from_string(record).unwrap())
             .collect()
     }
