@@ -154,7 +154,7 @@ fn a_file_is_written_once_and_is_one_that_works() {
 #[test]
 fn programs_of_one_key_share_its_quota_without_being_told() {
     let server = server();
-    let huntctl = with_config(&server);
+    let huntctl = with_config(&server).variable("R", "redis://127.0.0.1:1");
     let quota = huntctl.folder.path().join(".local/state/huntctl/quota");
     let files = || {
         fs::read_dir(&quota)
@@ -189,9 +189,7 @@ fn programs_of_one_key_share_its_quota_without_being_told() {
     )
     .unwrap();
     // A Redis that is not there: calls wait for it up to their deadline, and nothing is sent.
-    let refused = huntctl.run(&[
-        "api", "get_actor", "--profile", "one", "--deadline", "1s",
-    ]);
+    let refused = huntctl.run(&["api", "get_actor", "--profile", "one", "--deadline", "1s"]);
     refused.fails(4).says("Redis at");
 }
 

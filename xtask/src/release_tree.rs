@@ -14,12 +14,13 @@ use anyhow::{Context, Result, ensure};
 use toml_edit::{DocumentMut, Item, Table};
 
 /// What is taken over as it is. `Cargo.toml` and `GENERATED` are made.
-const TAKEN: [&str; 9] = [
+const TAKEN: [&str; 10] = [
     "CHANGELOG.md",
     "Cargo.lock",
     "LICENSE-APACHE",
     "LICENSE-MIT",
     "README.md",
+    "docs",
     "spec/openapi.json",
     "spec/swagger_doc.json",
     "src",

@@ -15,7 +15,7 @@ use super::plan::{self, Often, Scope, Step};
 use super::walk::{Api, Broken, End, Walked, Work};
 use super::work::Shared;
 use super::{AccountReport, Event, ListOutcome, ListReport, Rows, Source, children, guard, walk};
-use crate::database::{Dialect, Value};
+use crate::database::{Dialect, Transaction, Value};
 use crate::failure::Failure;
 use crate::store::Table;
 
@@ -66,8 +66,11 @@ pub(crate) async fn pull(
     if let Some(End::Failed(failure)) = end.take_if(|end| matches!(end, End::Failed(_))) {
         report.failure = Some(failure);
     }
-    let lost = matches!(end, Some(End::Lost));
-    match finish(&work, &mut report, lost).await {
+    let finished = match end {
+        Some(End::Lost) => Err(Broken::Account(End::Lost)),
+        _ => finish(&work, &mut report).await,
+    };
+    match finished {
         Ok(()) => {}
         Err(Broken::Account(End::Lost)) => report.failure = Some(lost_lease(lease)),
         Err(Broken::Account(End::Failed(failure)) | Broken::List(failure)) => {
@@ -86,13 +89,7 @@ async fn read(
     work: &Work<'_>,
     lists: &mut Vec<ListReport>,
 ) -> Result<(), End> {
-    if !work.lease.managed && !shared.is_checked(&source.name) {
-        let now = work
-            .unless_stopped(source.client.get_account().send())
-            .await;
-        let now = now.map_err(Broken::into_end)?.id.get();
-        guard::same_account(&source.name, work.lease.account_id, now)?;
-    }
+    same_account(shared, source, work).await?;
     let scope = if work.lease.managed {
         Scope::Managed
     } else {
@@ -141,6 +138,17 @@ async fn read(
             return Err(end);
         }
     }
+    Ok(())
+}
+
+/// Asks whose the key is, where nobody has just asked.
+async fn same_account(shared: &Shared, source: &Source, work: &Work<'_>) -> Result<(), End> {
+    if work.lease.managed || shared.is_checked(&source.name) {
+        return Ok(());
+    }
+    let now = work.unless_stopped(source.client.get_account().send());
+    let now = now.await.map_err(Broken::into_end)?.id.get();
+    guard::same_account(&source.name, work.lease.account_id, now)?;
     Ok(())
 }
 
@@ -229,26 +237,38 @@ async fn renewed(work: &Work<'_>) {
     }
 }
 
-/// Counts the day, keeps the run, and gives the account back.
-async fn finish(work: &Work<'_>, report: &mut AccountReport, lost: bool) -> Result<(), Broken> {
-    if lost {
-        return Err(Broken::Account(End::Lost));
-    }
-    let (store, lease) = (work.store, work.lease);
+/// Counts the day, keeps the run, and gives the account back: in one transaction, in which
+/// nobody else can take it, however long that is.
+async fn finish(work: &Work<'_>, report: &mut AccountReport) -> Result<(), Broken> {
+    let account_id = work.lease.account_id;
+    let (mut transaction, mut now) = work.begin().await?;
     if !report.lists.is_empty() {
-        let (mut transaction, now) = work.begin().await?;
         let day = TimeZone::UTC.to_datetime(now).date();
-        let counted = store
-            .count_day(&mut transaction, lease.account_id, day)
-            .await;
-        match counted {
-            Ok(()) => transaction.commit().await?,
-            Err(failure) => {
-                report.failure.get_or_insert(failure.at("counting the day"));
-            }
+        let counted = work.store.count_day(&mut transaction, account_id, day);
+        if let Err(failure) = counted.await {
+            report.failure.get_or_insert(failure.at("counting the day"));
+            // A transaction in which something failed is of no use.
+            drop(transaction);
+            (transaction, now) = work.begin().await?;
         }
     }
-    let (mut transaction, now) = work.begin().await?;
+    keep_run(work, &mut transaction, report, now).await?;
+    // What was told to stop is as due as it was.
+    let every = work.options.every.filter(|_| !report.stopped);
+    let due = every.map(|every| plan::next_due(account_id, every, now));
+    lease::give_back(&mut transaction, work.lease, now, due).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Keeps what the run came to, and no run for longer than a year.
+async fn keep_run(
+    work: &Work<'_>,
+    transaction: &mut Transaction,
+    report: &AccountReport,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let lease = work.lease;
     let rows = report.rows();
     let failures: Vec<_> = report
         .failures()
@@ -285,11 +305,6 @@ async fn finish(work: &Work<'_>, report: &mut AccountReport, lost: bool) -> Resu
     transaction
         .execute(sql, &[lease.account_id.into(), oldest.into()])
         .await?;
-    // What was told to stop is as due as it was.
-    let every = work.options.every.filter(|_| !report.stopped);
-    let due = every.map(|every| plan::next_due(lease.account_id, every, now));
-    lease::give_back(&mut transaction, lease, now, due).await?;
-    transaction.commit().await?;
     Ok(())
 }
 

@@ -113,7 +113,11 @@ impl Worker {
         let stays = self.shared.options.every.is_some();
         loop {
             if !*self.stop.borrow() {
-                self.register().await;
+                let mut stop = self.stop.clone();
+                tokio::select! {
+                    () = self.register() => {}
+                    () = walk::stopped(&mut stop) => continue,
+                }
                 if let Err(failure) = self.fill().await {
                     if !stays {
                         self.drain().await;

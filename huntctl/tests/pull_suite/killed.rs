@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Place, Records, Spec, assert_same, at_the_api, count, in_the_store, source};
+use crate::support::{
+    Place, Records, Spec, assert_same, at_the_api, count, in_the_store, remediations, source,
+};
 use huntress_simulator::Simulator;
 use serde_json::json;
 
@@ -111,11 +113,7 @@ async fn complete(simulator: &Simulator, place: &Place, spec: &mut Spec) -> [Dur
         let below = count(&store, sql).await;
         let sql = "SELECT count(*) FROM (SELECT DISTINCT account_id, id FROM remediations) AS one";
         assert_eq!(count(&store, sql).await, below, "no remediation twice");
-        let shown: usize = expected["incident_reports"]
-            .values()
-            .filter_map(|one| one["remediations"]["total_count"].as_u64())
-            .map(|count| usize::try_from(count).unwrap())
-            .sum();
+        let shown = remediations(&expected);
         assert_eq!(
             usize::try_from(below).unwrap(),
             shown,

@@ -214,6 +214,13 @@ pub async fn in_the_store(store: &Store, account_id: i64, tables: &Records) -> R
     all
 }
 
+/// How many remediations the incidents say they have.
+pub fn remediations(records: &Records) -> usize {
+    let incidents = records["incident_reports"].values();
+    let counts = incidents.filter_map(|one| one["remediations"]["total_count"].as_u64());
+    counts.map(|count| usize::try_from(count).unwrap()).sum()
+}
+
 fn record_of(json: &str) -> (i64, serde_json::Value) {
     let record: serde_json::Value = serde_json::from_str(json).unwrap();
     (record["id"].as_i64().unwrap(), record)

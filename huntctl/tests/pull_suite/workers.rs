@@ -1,8 +1,8 @@
 //! Several workers on one store: leases, and what one that dies or is stopped costs.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::support::{Place, count, on, options, pull, recording, silent, small, sound, source};
+use crate::support::{Place, count, on, options, pull, silent, small, sound, source};
 use huntctl::database::Value;
 use huntctl::failure::Exit;
 use huntctl::pull;
@@ -94,11 +94,13 @@ async fn a_lease_that_is_too_short_is_taken_anew_by_a_worker_that_waits() {
 
 #[cfg(feature = "postgres-tests")]
 mod postgres {
+    use std::time::Instant;
+
     use huntctl::store::Store;
     use huntress_simulator::Simulator;
 
     use super::*;
-    use crate::support::Spec;
+    use crate::support::{Spec, recording};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn the_account_of_a_worker_that_was_killed_is_waited_for() {
