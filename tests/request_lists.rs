@@ -85,8 +85,8 @@ async fn by_hand(client: &Client, list: &ListOfDocument) -> Vec<Value> {
 }
 
 fn as_values(items: &[Box<RawValue>]) -> Vec<Value> {
-    let value = |item: &Box<RawValue>| serde_json::from_str(item.get()).unwrap();
-    items.iter().map(value).collect()
+    let values = items.iter().map(|item| serde_json::from_str(item.get()));
+    values.collect::<Result<_, _>>().unwrap()
 }
 
 #[tokio::test]

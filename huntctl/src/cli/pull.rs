@@ -27,6 +27,9 @@ struct Wish {
     /// Only the account of this name; several may be named
     #[arg(long, value_name = "NAME")]
     profile: Vec<String>,
+    /// The key is a reseller's: pull all of its accounts, too (`reseller = true` in huntctl.toml)
+    #[arg(long)]
+    reseller: bool,
     /// Stay up, and pull each account once in this time, such as 15m or 1h
     #[arg(long, value_name = "TIME", value_parser = time)]
     every: Option<Duration>,
@@ -71,7 +74,7 @@ pub(super) fn run(context: &Context, matches: &clap::ArgMatches) -> Result<Ended
         .map_err(|problem| Failure::new(Exit::Usage, problem.to_string()))?;
     wait_for(async {
         let config = context.config().await?;
-        let sources = match wish.profile.as_slice() {
+        let mut sources = match wish.profile.as_slice() {
             [] => config.sources()?,
             names => {
                 let names: BTreeSet<_> = names.iter().collect();
@@ -79,7 +82,11 @@ pub(super) fn run(context: &Context, matches: &clap::ArgMatches) -> Result<Ended
                 sources.collect::<Result<_, _>>()?
             }
         };
+        for source in &mut sources {
+            source.reseller |= wish.reseller;
+        }
         let url = config.store_url()?;
+        context.note(format_args!("store: {}", shown(&url)));
         let store = Store::open(&url).await?;
         let stop =
             Stop::listen("stopping after the page that is under way; what has come is kept")?;
@@ -105,6 +112,17 @@ pub(super) fn run(context: &Context, matches: &clap::ArgMatches) -> Result<Ended
             (None, _) => Ok(Ended::Done),
         }
     })
+}
+
+/// The URL of a store without what may be a password.
+fn shown(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, place))) => {
+            let place = place.split('?').next().unwrap_or_default();
+            format!("{scheme}://{place}")
+        }
+        _ => url.split('?').next().unwrap_or_default().to_owned(),
+    }
 }
 
 /// Whether a signal came when all was done. To stop is how one that stays up ends.
@@ -300,6 +318,21 @@ fn time_of_a_table(text: &str) -> Result<(String, Duration), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_store_is_shown_without_its_password() {
+        for (url, expected) in [
+            ("sqlite:/var/lib/huntress.db", "sqlite:/var/lib/huntress.db"),
+            (
+                "postgres://u:p@host:5432/db?sslmode=require",
+                "postgres://host:5432/db",
+            ),
+            ("postgres://u:p@x@host/db?password=p", "postgres://host/db"),
+            ("postgres:///db?user=u&password=p", "postgres:///db"),
+        ] {
+            assert_eq!(shown(url), expected);
+        }
+    }
 
     #[test]
     fn times_have_units() {

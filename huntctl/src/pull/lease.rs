@@ -98,7 +98,9 @@ pub(crate) async fn take(
     let values = [account.clone(), worker.into(), until, lease.run.into()];
     transaction.execute(sql, &values).await?;
     let sql = "UPDATE pulls SET outcome = 'died' WHERE account_id = ?1 AND ended_at IS NULL";
-    transaction.execute(sql, &[account.clone()]).await?;
+    transaction
+        .execute(sql, std::slice::from_ref(&account))
+        .await?;
     let sql = "INSERT INTO pulls (account_id, run, source, worker, began_at, outcome)
         VALUES (?1, ?2, ?3, ?4, ?5, 'running')";
     let source = lease.source.as_str().into();

@@ -266,7 +266,7 @@ pub(crate) enum Reader {
     Pages(Box<Pages<Box<RawValue>>>),
     /// A list that has no pages.
     Whole {
-        request: Request,
+        request: Box<Request>,
         key: String,
     },
 }
@@ -297,7 +297,10 @@ impl Reader {
         if table.list.paged {
             Self::Pages(Box::new(request.list(key).pages_as()))
         } else {
-            Self::Whole { request, key }
+            Self::Whole {
+                request: Box::new(request),
+                key,
+            }
         }
     }
 
@@ -317,7 +320,7 @@ impl Reader {
                 let last = pages.resume_token().is_none() && pages.is_complete();
                 Ok(Page { records, odd, last })
             }
-            Self::Whole { request, key } => whole(request.clone(), key).await,
+            Self::Whole { request, key } => whole((**request).clone(), key).await,
         }
     }
 

@@ -1,6 +1,6 @@
 //! An empty database for one test, gone afterwards.
 
-use huntctl::database::{Database, Row};
+use huntctl::database::Row;
 use huntctl::store::{Store, Table, Written};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -30,7 +30,7 @@ impl Ground {
              HUNTCTL_TEST_POSTGRES; `.ci/postgres` starts one and runs them",
         );
         let schema = format!("test_{:016x}", fastrand::u64(..));
-        let database = Database::open(&server).await.unwrap();
+        let database = huntctl::database::Database::open(&server).await.unwrap();
         database
             .execute(&format!("CREATE SCHEMA {schema}"), &[])
             .await

@@ -391,7 +391,13 @@ pub async fn what_only_the_single_resource_shows_stays(ground: Ground) {
     let listed = json!({"id": 3, "name": "Acme", "updated_at": "2026-01-01T00:00:00Z"});
     let mut single = listed.clone();
     single["actual_usages"] = json!({"edr": {"billable_agents_count": 7}});
-    write(&store, "organizations", &[listed.clone()], minute(0)).await;
+    write(
+        &store,
+        "organizations",
+        std::slice::from_ref(&listed),
+        minute(0),
+    )
+    .await;
     assert_eq!(
         write(&store, "organizations", &[single], minute(1))
             .await
@@ -400,9 +406,14 @@ pub async fn what_only_the_single_resource_shows_stays(ground: Ground) {
     );
     // The list says nothing new, so it takes nothing away.
     assert_eq!(
-        write(&store, "organizations", &[listed.clone()], minute(2))
-            .await
-            .unchanged,
+        write(
+            &store,
+            "organizations",
+            std::slice::from_ref(&listed),
+            minute(2)
+        )
+        .await
+        .unchanged,
         1
     );
     let usages = "SELECT actual_usages IS NOT NULL, changed_at FROM organizations";
