@@ -189,7 +189,7 @@ fn programs_of_one_key_share_its_quota_without_being_told() {
     )
     .unwrap();
     // A Redis that is not there: calls wait for it up to their deadline, and nothing is sent.
-    let refused = huntctl.run(&["api", "get_actor", "--profile", "one", "--deadline", "1s"]);
+    let refused = huntctl.run(&["api", "get_actor", "--profile", "one", "--deadline", "1"]);
     refused.fails(4).says("Redis at");
 }
 

@@ -27,7 +27,6 @@ struct Call {
 }
 
 /// What came of asking for a slot.
-#[derive(Debug)]
 enum Asked {
     Taken(Slot),
     /// There is none; perhaps after that time, and else when the call is called.
@@ -184,7 +183,11 @@ impl<'a> Place<'a> {
 
     /// Waits for a slot; `asked` is what came of asking just now, if that was done.
     async fn wait(&self, call: &Call, mut asked: Option<Asked>) -> Result<Slot, Error> {
-        tracing::debug!(?asked, "waits for the quota");
+        let next_free_in = match &asked {
+            Some(Asked::Later(wait)) => *wait,
+            _ => None,
+        };
+        tracing::debug!(?next_free_in, "waits for the quota");
         loop {
             match asked.take().map_or_else(|| self.ask(call), Ok)? {
                 Asked::Taken(slot) => {
