@@ -96,7 +96,8 @@ fn one_that_stays_up_ends_when_it_is_told_to() {
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     lines.next().unwrap().unwrap();
-    let killed = Command::new("kill").arg(child.id().to_string()).status();
+    let kill = format!("kill {}", child.id());
+    let killed = Command::new("sh").args(["-c", &kill]).status();
     assert!(killed.unwrap().success());
     assert!(child.wait().unwrap().success());
 }
