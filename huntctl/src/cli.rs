@@ -101,15 +101,6 @@ impl Context {
         Ok(Config::without_file(self.environment.clone()).with_simulator(simulated))
     }
 
-    /// The URL of the store.
-    ///
-    /// # Errors
-    ///
-    /// As [`config`](Self::config).
-    pub async fn store_url(&self) -> Result<String, Failure> {
-        self.config().await?.store_url()
-    }
-
     /// Says something to a person that is no part of the result.
     pub fn note(&self, text: impl std::fmt::Display) {
         if !self.globals.quiet {

@@ -4,7 +4,6 @@
 //! window functions; what they say differently is a method of [`Dialect`]. Each of the two is
 //! one file below.
 
-mod numeric;
 mod postgres;
 mod sqlite;
 mod value;

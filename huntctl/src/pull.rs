@@ -216,7 +216,7 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) -> Result<Report, Failure> {
     check(&store, &sources, &options)?;
-    work::work(store, sources, options, observer, stop).await
+    work::work(work::Shared::new(store, sources, options, observer), stop).await
 }
 
 /// What cannot be meant.

@@ -4,9 +4,23 @@ use huntctl::database::{Database, Dialect, Value};
 use huntctl::failure::Exit;
 use jiff::Timestamp;
 
-#[macro_use]
 #[path = "support/databases.rs"]
-mod support;
+mod databases;
+use databases::Place;
+
+/// A test on SQLite, and on PostgreSQL where there is one.
+macro_rules! on_each_database {
+    ($name:ident, $database:ident, $body:block) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            for place in Place::each().await {
+                let $database = Database::open(&place.url).await.unwrap();
+                $body
+                place.remove().await;
+            }
+        }
+    };
+}
 
 fn columns(dialect: Dialect) -> &'static str {
     match dialect {

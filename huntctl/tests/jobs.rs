@@ -41,6 +41,7 @@ fn one_command_puts_an_account_into_a_database_and_the_next_one_only_what_has_ch
 
     let again = huntctl(folder.path(), &["--simulator", "--json", "pull"]);
     let reports = text(&again.stdout);
+    assert_eq!(reports.lines().count(), 2, "{reports}");
     for report in reports.lines() {
         let report: Value = serde_json::from_str(report).unwrap();
         assert_eq!(report["new"], 0, "{report}");

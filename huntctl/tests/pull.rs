@@ -10,11 +10,13 @@ mod pull_suite {
     mod scale;
     mod workers;
 }
+#[path = "support/databases.rs"]
+mod databases;
 #[path = "pull_suite/support.rs"]
 mod support;
 
-/// Not a test: what a test starts as a process of its own, to kill it.
 #[test]
+#[ignore = "a program that other tests start, to kill it"]
 fn the_process_of_a_pull() {
     support::child();
 }

@@ -1,5 +1,7 @@
 //! The store, on SQLite always, and on a PostgreSQL with the feature `postgres-tests`.
 
+#[path = "support/databases.rs"]
+mod databases;
 mod store_suite;
 
 use store_suite::ground::Ground;

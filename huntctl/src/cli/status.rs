@@ -60,7 +60,7 @@ pub(super) fn run(context: &Context, matches: &clap::ArgMatches) -> Result<Ended
     let wish = Wish::from_arg_matches(matches)
         .map_err(|problem| Failure::new(Exit::Usage, problem.to_string()))?;
     let status = wait_for(async {
-        let url = context.store_url().await?;
+        let url = context.config().await?.store_url()?;
         status::read(&Store::open(&url).await?).await
     })?;
     print(context, &status)?;

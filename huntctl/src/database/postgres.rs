@@ -14,7 +14,6 @@ use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{IsNull, Json, ToSql, Type, to_sql_checked};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::numeric::Numeric;
 use super::value::{json_without_nul, without_nul};
 use super::{Row, Value};
 use crate::failure::{Exit, Failure};
@@ -205,9 +204,6 @@ fn row(row: &tokio_postgres::Row) -> Result<Row, Failure> {
                 .try_get::<_, Option<f32>>(index)
                 .map(|value| value.map(f64::from).into()),
             Type::FLOAT8 => row.try_get::<_, Option<f64>>(index).map(Value::from),
-            Type::NUMERIC => row
-                .try_get::<_, Option<Numeric>>(index)
-                .map(|value| value.map_or(Value::Null, |value| value.0)),
             Type::TIMESTAMPTZ => row
                 .try_get::<_, Option<jiff::Timestamp>>(index)
                 .map(Value::from),

@@ -36,6 +36,24 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    pub(crate) fn new(
+        store: Store,
+        sources: Vec<Source>,
+        options: Options,
+        observer: Observer,
+    ) -> Self {
+        let sources = sources
+            .into_iter()
+            .map(|source| (source.name.clone(), source));
+        Self {
+            store,
+            options,
+            observer,
+            sources: sources.collect(),
+            checked: Mutex::default(),
+        }
+    }
+
     pub(crate) fn check(&self, source: &str) {
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         checked.insert(source.to_owned());
@@ -49,30 +67,15 @@ impl Shared {
 }
 
 /// See [`run`](super::run).
-pub(crate) async fn work(
-    store: Store,
-    sources: Vec<Source>,
-    options: Options,
-    observer: Observer,
-    stop: watch::Receiver<bool>,
-) -> Result<Report, Failure> {
-    let lock = Lock::take(store.database()).await?;
-    books::create(store.database()).await?;
+pub(crate) async fn work(shared: Shared, stop: watch::Receiver<bool>) -> Result<Report, Failure> {
+    let database = shared.store.database();
+    let lock = Lock::take(database).await?;
+    books::create(database).await?;
     if lock.is_some() {
-        lease::end_all(store.database()).await?;
+        lease::end_all(database).await?;
     }
-    let sources = sources
-        .into_iter()
-        .map(|source| (source.name.clone(), source));
-    let shared = Shared {
-        store,
-        options,
-        observer,
-        sources: sources.collect(),
-        checked: Mutex::default(),
-    };
     let mut worker = Worker {
-        began: books::clock_now(shared.store.database()).await?,
+        began: books::clock_now(database).await?,
         unregistered: shared.sources.keys().cloned().collect(),
         register_at: None,
         shared: Arc::new(shared),

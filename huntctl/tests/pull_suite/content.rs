@@ -18,7 +18,7 @@ use crate::support::{
 async fn a_pull_stores_what_the_api_says_and_the_next_one_what_has_changed() {
     for place in Place::each().await {
         let simulator = small().start().await.unwrap();
-        let (store, source) = (place.open().await, source(&simulator));
+        let (store, source) = (place.store().await, source(&simulator));
         let report = sound(pull(&store, &source, options()).await);
         assert_eq!(outcome(&report, "agents"), "full");
         let expected = at_the_api(&store, &source.client, own).await;
@@ -80,7 +80,7 @@ async fn a_pull_stores_what_the_api_says_and_the_next_one_what_has_changed() {
 async fn all_accounts_of_a_reseller_are_pulled() {
     for place in Place::each().await {
         let simulator = small().accounts(5).start().await.unwrap();
-        let store = place.open().await;
+        let store = place.store().await;
         let mut source = source(&simulator);
         source.client = client_with(&simulator.base_url(), simulator.credentials().pair());
         source.reseller = true;
@@ -170,7 +170,7 @@ async fn a_first_pull_and_an_hourly_one_cost_few_requests() {
         .await
         .unwrap();
     let place = Place::sqlite();
-    let (store, source) = (place.open().await, source(&simulator));
+    let (store, source) = (place.store().await, source(&simulator));
     let first = sound(pull(&store, &source, options()).await);
     let arrived = simulator.arrivals().total;
     let rows = count(&store, "SELECT count(*) FROM agents").await;
@@ -222,7 +222,7 @@ async fn many_accounts_of_one_key_take_what_its_quota_allows() {
         .await
         .unwrap();
     let place = Place::sqlite();
-    let (store, mut source) = (place.open().await, source(&simulator));
+    let (store, mut source) = (place.store().await, source(&simulator));
     source.reseller = true;
     source.client = Client::builder()
         .base_url(simulator.base_url())

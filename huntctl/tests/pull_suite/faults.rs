@@ -47,7 +47,7 @@ async fn what_goes_wrong_with_a_list_is_told_and_the_others_are_read() {
     ] {
         for place in Place::each().await {
             let simulator = small().agents(700).start().await.unwrap();
-            let (store, source) = (place.open().await, source(&simulator));
+            let (store, source) = (place.store().await, source(&simulator));
             // The second page of the agents, or the only one of the signals.
             simulator.inject(Fault::new(fault.clone()).times(9).on("list_signals"));
             let report = pull(&store, &source, options()).await.unwrap();
@@ -92,7 +92,7 @@ async fn refusals_by_the_quota_are_waited_for_and_counted() {
             .start()
             .await
             .unwrap();
-        let (store, mut source) = (place.open().await, source(&simulator));
+        let (store, mut source) = (place.store().await, source(&simulator));
         // It keeps the quota, of which somebody else uses a part.
         source.client = Client::builder()
             .base_url(simulator.base_url())
@@ -131,7 +131,7 @@ async fn a_key_that_is_refused_fails_its_account_alone() {
         small().start().await.unwrap(),
     );
     for place in Place::each().await {
-        let store = place.open().await;
+        let store = place.store().await;
         let mut sources = vec![source(&good), source(&bad)];
         sources[1].name = "bad".to_owned();
         sources[1].client = client_with(&bad.base_url(), ("hk_wrong", "hs_wrong"));
@@ -147,7 +147,7 @@ async fn a_key_that_is_refused_fails_its_account_alone() {
 async fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
     let simulator = small().start().await.unwrap();
     let place = Place::sqlite();
-    let store = place.open().await;
+    let store = place.store().await;
     let name = |name: &str| std::iter::once(name.to_owned()).collect();
     let daily = std::collections::BTreeMap::from([("agent".to_owned(), Duration::ZERO)]);
     let every = Some(Duration::from_secs(900));

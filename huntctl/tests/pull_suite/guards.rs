@@ -20,7 +20,7 @@ async fn nothing_is_marked_as_gone_where_too_much_is() {
     ] {
         for place in Place::each().await {
             let simulator = small().agents(known).start().await.unwrap();
-            let (store, source) = (place.open().await, source(&simulator));
+            let (store, source) = (place.store().await, source(&simulator));
             sound(pull(&store, &source, options()).await);
             let agents = at_the_api(&store, &source.client, |table| table == "agents").await;
             for id in agents["agents"].keys().skip(keep) {
@@ -66,7 +66,7 @@ async fn nothing_is_marked_as_gone_where_too_much_is() {
 async fn a_key_of_another_account_reads_nothing() {
     for place in Place::each().await {
         let simulator = small().start().await.unwrap();
-        let (store, mut source) = (place.open().await, source(&simulator));
+        let (store, mut source) = (place.store().await, source(&simulator));
         sound(pull(&store, &source, options()).await);
         let other = simulator.other_credentials();
         source.client = client_with(&simulator.base_url(), other.pair());
@@ -108,7 +108,7 @@ async fn a_key_of_another_account_reads_nothing() {
 async fn records_that_cannot_be_kept_are_counted_and_nothing_is_gone_then() {
     for place in Place::each().await {
         let simulator = small().start().await.unwrap();
-        let (store, source) = (place.open().await, source(&simulator));
+        let (store, source) = (place.store().await, source(&simulator));
         sound(pull(&store, &source, options()).await);
         let agents = at_the_api(&store, &source.client, |table| table == "agents").await;
         simulator
@@ -149,7 +149,7 @@ async fn records_that_cannot_be_kept_are_counted_and_nothing_is_gone_then() {
         let mut source = support::source(&odd);
         source.name = "odd".to_owned();
         let place = Place::sqlite();
-        let store = place.open().await;
+        let store = place.store().await;
         let report = pull(&store, &source, options()).await.unwrap();
         let lists = &report.accounts[0].lists;
         let failed: Vec<_> = lists
@@ -165,7 +165,7 @@ async fn records_that_cannot_be_kept_are_counted_and_nothing_is_gone_then() {
 async fn a_list_that_breaks_off_marks_nothing_and_moves_no_cursor() {
     for place in Place::each().await {
         let simulator = small().agents(1_200).start().await.unwrap();
-        let (store, source) = (place.open().await, source(&simulator));
+        let (store, source) = (place.store().await, source(&simulator));
         sound(pull(&store, &source, options()).await);
         let kept = "SELECT cursor FROM pull_lists WHERE list = 'agents'";
         let cursor = text(&store, kept).await.unwrap();

@@ -54,7 +54,7 @@ async fn killed(place: &Place, kills: usize, seed: u64) {
             stored += 1;
         }
     }
-    let store = place.open().await;
+    let store = place.store().await;
     let died = count(&store, "SELECT count(*) FROM pulls WHERE outcome = 'died'").await;
     let ended = count(
         &store,
@@ -89,7 +89,7 @@ fn change(simulator: &Simulator, random: &mut fastrand::Rng) {
 /// Lets two pulls end, the first of which reads changes alone, and looks at the store; returns
 /// how long they took, the second first.
 async fn complete(simulator: &Simulator, place: &Place, spec: &mut Spec) -> [Duration; 2] {
-    let store = place.open().await;
+    let store = place.store().await;
     let client = source(simulator).client;
     let mut takes = [Duration::ZERO; 2];
     for full in [false, true] {

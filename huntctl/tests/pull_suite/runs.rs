@@ -15,7 +15,7 @@ use crate::support::{
 async fn one_that_stays_up_pulls_again_and_again_and_stops_when_told() {
     for place in Place::each().await {
         let simulator = small().start().await.unwrap();
-        let (store, source) = (place.open().await, source(&simulator));
+        let (store, source) = (place.store().await, source(&simulator));
         let (stop, stopped) = watch::channel(false);
         let every = Some(Duration::from_millis(300));
         let options = Options { every, ..options() };
@@ -61,7 +61,7 @@ async fn one_that_is_told_to_stop_keeps_the_page_that_has_come() {
             .rate(1.0)
             .on("list_agents"),
         );
-        let (store, source) = (place.open().await, source(&simulator));
+        let (store, source) = (place.store().await, source(&simulator));
         let (stop, stopped) = watch::channel(false);
         let pulls = pull::run(
             store.clone(),
@@ -102,10 +102,10 @@ async fn the_second_of_two_pulls_says_so_and_stops() {
             .times(2)
             .on("list_agents"),
         );
-        let (store, source) = (place.open().await, source(&simulator));
+        let (store, source) = (place.store().await, source(&simulator));
         let second = async {
             until(&store, "SELECT count(*) FROM pulls", 1).await;
-            let other = place.open().await;
+            let other = place.store().await;
             let (observer, told) = recording();
             let run = pull::run(other, vec![source.clone()], options(), observer, on()).await;
             (run, told)
@@ -128,7 +128,7 @@ async fn the_second_of_two_pulls_says_so_and_stops() {
 async fn the_status_says_how_old_everything_is() {
     for place in Place::each().await {
         let simulator = small().start().await.unwrap();
-        let (store, source) = (place.open().await, source(&simulator));
+        let (store, source) = (place.store().await, source(&simulator));
         assert_eq!(
             huntctl::status::read(&store).await.unwrap(),
             Default::default()
@@ -170,7 +170,7 @@ async fn the_status_says_how_old_everything_is() {
 async fn runs_are_kept_for_a_year() {
     for place in Place::each().await {
         let simulator = small().start().await.unwrap();
-        let (store, source) = (place.open().await, source(&simulator));
+        let (store, source) = (place.store().await, source(&simulator));
         sound(pull(&store, &source, options()).await);
         let hours = |days: i64| jiff::SignedDuration::from_hours(days * 24);
         for (run, days) in [(-3, 366), (-2, 364)] {

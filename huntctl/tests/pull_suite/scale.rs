@@ -21,7 +21,7 @@ async fn a_thousand_accounts_take_what_the_quota_allows() {
     let simulator = simulator.start().await.unwrap();
     for place in Place::each().await {
         simulator.reset();
-        let (store, mut source) = (place.open().await, source(&simulator));
+        let (store, mut source) = (place.store().await, source(&simulator));
         source.reseller = true;
         source.client = Client::builder()
             .base_url(simulator.base_url())
@@ -65,7 +65,7 @@ async fn what_a_large_account_takes() {
         .unwrap();
     for place in Place::each().await {
         let spec = Spec::new(&place, &simulator);
-        let store = place.open().await;
+        let store = place.store().await;
         for pull in ["first", "second"] {
             let before = simulator.arrivals().total;
             let began = Instant::now();

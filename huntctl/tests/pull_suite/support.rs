@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use huntctl::database::{Database, Value};
+use huntctl::database::Value;
 use huntctl::failure::Failure;
 use huntctl::pull::{self, Event, ListOutcome, Observer, Options, Report, Source};
 use huntctl::store::Store;
@@ -14,8 +14,9 @@ use huntress::http::Method;
 use huntress::{Client, RateLimiter, RetryPolicy};
 use huntress_simulator::{Simulator, SimulatorBuilder};
 use serde_json::value::RawValue;
-use tempfile::TempDir;
 use tokio::sync::watch;
+
+pub use crate::databases::Place;
 
 /// A simulator of a small account.
 pub fn small() -> SimulatorBuilder {
@@ -44,70 +45,6 @@ pub fn source(simulator: &Simulator) -> Source {
         name: "acme".to_owned(),
         client: client_with(&simulator.base_url(), key.pair()),
         reseller: false,
-    }
-}
-
-/// A store of a test's own, gone with it.
-pub struct Place {
-    pub url: String,
-    folder: Option<TempDir>,
-    schema: Option<(String, String)>,
-}
-
-impl Place {
-    pub fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("store.db").display());
-        Self {
-            url,
-            folder: Some(folder),
-            schema: None,
-        }
-    }
-
-    /// A schema of its own on the server that the environment names.
-    #[cfg(feature = "postgres-tests")]
-    pub async fn postgres() -> Self {
-        let base = std::env::var("HUNTCTL_TEST_POSTGRES").expect(
-            "the environment variable HUNTCTL_TEST_POSTGRES must have the URL of a PostgreSQL \
-             for tests, such as postgres://postgres@127.0.0.1/postgres?sslmode=disable",
-        );
-        let schema = format!("pull_{:016x}", fastrand::u64(..));
-        let database = Database::open(&base).await.unwrap();
-        database
-            .execute(&format!("CREATE SCHEMA {schema}"), &[])
-            .await
-            .unwrap();
-        let joint = if base.contains('?') { '&' } else { '?' };
-        let url = format!("{base}{joint}options=-csearch_path%3D{schema}");
-        Self {
-            url,
-            folder: None,
-            schema: Some((base, schema)),
-        }
-    }
-
-    /// One of each database that the tests have.
-    pub async fn each() -> Vec<Self> {
-        #[cfg(feature = "postgres-tests")]
-        return vec![Self::sqlite(), Self::postgres().await];
-        #[cfg(not(feature = "postgres-tests"))]
-        return vec![Self::sqlite()];
-    }
-
-    pub async fn open(&self) -> Store {
-        Store::open(&self.url).await.unwrap()
-    }
-
-    /// Removes what is on the server.
-    pub async fn remove(self) {
-        if let Some((base, schema)) = &self.schema {
-            let database = Database::open(base).await.unwrap();
-            database
-                .execute(&format!("DROP SCHEMA {schema} CASCADE"), &[])
-                .await
-                .unwrap();
-        }
     }
 }
 
@@ -281,7 +218,12 @@ impl Spec {
     /// Starts it: a second run of this test program, in which [`child`] does the work.
     pub fn start(&self) -> std::process::Child {
         std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["the_process_of_a_pull", "--exact", "--nocapture"])
+            .args([
+                "the_process_of_a_pull",
+                "--exact",
+                "--ignored",
+                "--nocapture",
+            ])
             .env(SPEC, serde_json::to_string(self).unwrap())
             .stdout(std::process::Stdio::null())
             .spawn()
@@ -297,7 +239,7 @@ impl Spec {
     }
 }
 
-/// The work of such a process; does nothing in any other.
+/// The work of such a process; does nothing where somebody else runs the ignored tests.
 pub fn child() {
     let Ok(spec) = std::env::var(SPEC) else {
         return;

@@ -17,7 +17,7 @@ async fn one_that_has_lost_its_account_writes_nothing_any_more() {
             most: 100,
         };
         simulator.inject(Fault::new(slow).rate(1.0).on("list_agents"));
-        let (store, source) = (place.open().await, source(&simulator));
+        let (store, source) = (place.store().await, source(&simulator));
         let thief = async {
             huntctl::status::read(&store).await.unwrap();
             while count(&store, "SELECT count(*) FROM agents").await < 500 {
@@ -62,7 +62,7 @@ async fn a_lease_that_is_too_short_is_taken_anew_by_a_worker_that_waits() {
             most: 2_500,
         };
         simulator.inject(Fault::new(slow).times(2));
-        let (store, source) = (place.open().await, source(&simulator));
+        let (store, source) = (place.store().await, source(&simulator));
         let mut options = options();
         options.lease = Duration::from_millis(900);
         let first = pull(&store, &source, options.clone());
@@ -77,7 +77,7 @@ async fn a_lease_that_is_too_short_is_taken_anew_by_a_worker_that_waits() {
                 ..options.clone()
             };
             pull::run(
-                place.open().await,
+                place.store().await,
                 vec![source.clone()],
                 other,
                 silent(),
@@ -111,7 +111,7 @@ mod postgres {
             most: 5_000,
         };
         simulator.inject(Fault::new(slow).times(1).on("list_agents"));
-        let store = place.open().await;
+        let store = place.store().await;
         huntctl::status::read(&store).await.unwrap();
         let mut spec = Spec::new(&place, &simulator);
         spec.lease_ms = 2_000;
@@ -148,7 +148,7 @@ mod postgres {
         spec.full = true;
         spec.lease_ms = LEASE_MS;
         spec.complete().await;
-        let store = place.open().await;
+        let store = place.store().await;
         for sql in [
             "UPDATE pull_accounts SET ended_at = NULL, run = 0",
             "DELETE FROM pulls",

@@ -1,4 +1,4 @@
-//! An empty database for one test, gone afterwards.
+//! What the tests of the store begin with.
 
 use huntctl::database::Row;
 use huntctl::store::{Store, Table, Written};
@@ -6,57 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-/// An empty database: a SQLite file, or a schema of a PostgreSQL.
-pub struct Ground {
-    url: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Ground {
-    pub fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("store.db").display());
-        Self {
-            url,
-            _folder: folder,
-        }
-    }
-
-    /// The schema is left behind, with the server.
-    #[cfg(feature = "postgres-tests")]
-    pub async fn postgres() -> Self {
-        let server = std::env::var("HUNTCTL_TEST_POSTGRES").expect(
-            "the tests of the feature `postgres-tests` need a PostgreSQL at the URL in \
-             HUNTCTL_TEST_POSTGRES; `.ci/postgres` starts one and runs them",
-        );
-        let schema = format!("test_{:016x}", fastrand::u64(..));
-        let database = huntctl::database::Database::open(&server).await.unwrap();
-        database
-            .execute(&format!("CREATE SCHEMA {schema}"), &[])
-            .await
-            .unwrap();
-        let mark = if server.contains('?') { '&' } else { '?' };
-        let url = format!("{server}{mark}options=-csearch_path%3D{schema}");
-        Self {
-            url,
-            _folder: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    pub async fn store(&self) -> Store {
-        Store::open(&self.url).await.unwrap()
-    }
-
-    pub async fn store_of(&self, document: &Value) -> Store {
-        Store::with_document(&self.url, &document.to_string())
-            .await
-            .unwrap()
-    }
-}
+pub use crate::databases::Place as Ground;
 
 /// Account 1, to which everything belongs unless a test says otherwise.
 pub const ACCOUNT: i64 = 1;

@@ -130,7 +130,7 @@ pub async fn a_document_may_change_in_any_way(ground: Ground) {
             let text = document(&properties)
                 .to_string()
                 .replace("list_things", &format!("list_{list}"));
-            let store = Store::with_document(ground.url(), &text).await.unwrap();
+            let store = Store::with_document(&ground.url, &text).await.unwrap();
             check(&store, &list, &properties, &rows).await;
             let columns = &store.table(&list).unwrap().columns;
             let columns: BTreeMap<_, _> = columns
@@ -228,7 +228,7 @@ pub async fn a_new_column_is_filled_in_a_large_table(ground: Ground) {
     write(&store, "agents", &agents, minute(0)).await;
     // Several programs start with the new document at once.
     let open = (0..3).map(|_| {
-        let url = ground.url().to_owned();
+        let url = ground.url.clone();
         tokio::spawn(async move { Store::open(&url).await.unwrap() })
     });
     for opened in open.collect::<Vec<_>>() {

@@ -69,7 +69,7 @@ pub async fn opening_again_changes_nothing(ground: Ground) {
 
 pub async fn many_programs_may_open_an_empty_database_at_once(ground: Ground) {
     let open = (0..6).map(|_| {
-        let url = ground.url().to_owned();
+        let url = ground.url.clone();
         tokio::spawn(async move { Store::open(&url).await.map(|store| store.tables().len()) })
     });
     for opened in open.collect::<Vec<_>>() {
@@ -78,12 +78,12 @@ pub async fn many_programs_may_open_an_empty_database_at_once(ground: Ground) {
 }
 
 pub async fn a_table_of_somebody_else_is_refused(ground: Ground) {
-    let database = Database::open(ground.url()).await.unwrap();
+    let database = Database::open(&ground.url).await.unwrap();
     database
         .execute("CREATE TABLE agents (id bigint)", &[])
         .await
         .unwrap();
-    let error = Store::open(ground.url()).await.unwrap_err();
+    let error = Store::open(&ground.url).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "the tables of the store: the database has a table `agents` that huntctl did not make; \

@@ -1,67 +1,73 @@
-//! A database of a test's own, of each kind.
+//! A database of a test's own: a SQLite file, or a schema of a PostgreSQL.
 
-#![allow(dead_code, unused_imports, unused_macros)]
+#![allow(dead_code, unused_macros)]
 
 use huntctl::database::Database;
+use huntctl::store::Store;
+use serde_json::Value;
+use tempfile::TempDir;
 
-/// A database of a test's own.
-pub struct Fresh {
+/// A database of a test's own. The file goes with it; a schema stays until
+/// [`remove`](Self::remove), or its server ends.
+pub struct Place {
     pub url: String,
-    _folder: tempfile::TempDir,
+    _folder: Option<TempDir>,
+    schema: Option<(String, String)>,
 }
 
-impl Fresh {
+impl Place {
     pub fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("huntress.db").display());
+        let url = format!("sqlite:{}", folder.path().join("store.db").display());
         Self {
             url,
-            _folder: folder,
+            _folder: Some(folder),
+            schema: None,
         }
     }
 
-    /// A schema of this name in the database of the environment.
     #[cfg(feature = "postgres-tests")]
-    pub async fn postgres(schema: &str) -> Self {
+    pub async fn postgres() -> Self {
         let server = std::env::var("HUNTCTL_TEST_POSTGRES").expect(
-            "the feature `postgres-tests` needs the URL of a PostgreSQL in HUNTCTL_TEST_POSTGRES; `.ci/postgres` starts one",
+            "the tests of the feature `postgres-tests` need a PostgreSQL at the URL in \
+             HUNTCTL_TEST_POSTGRES; `.ci/postgres` starts one and runs them",
         );
-        let database = Database::open(&server).await.unwrap();
-        for sql in [
-            format!("DROP SCHEMA IF EXISTS {schema} CASCADE"),
-            format!("CREATE SCHEMA {schema}"),
-        ] {
-            database.execute(&sql, &[]).await.unwrap();
-        }
-        let and = if server.contains('?') { '&' } else { '?' };
+        let schema = format!("test_{:016x}", fastrand::u64(..));
+        say(&server, &format!("CREATE SCHEMA {schema}")).await;
+        let mark = if server.contains('?') { '&' } else { '?' };
         Self {
-            url: format!("{server}{and}options=-csearch_path%3D{schema}"),
-            _folder: tempfile::tempdir().unwrap(),
+            url: format!("{server}{mark}options=-csearch_path%3D{schema}"),
+            _folder: None,
+            schema: Some((server, schema)),
+        }
+    }
+
+    /// One of each database that the tests have.
+    pub async fn each() -> Vec<Self> {
+        #[cfg(feature = "postgres-tests")]
+        return vec![Self::sqlite(), Self::postgres().await];
+        #[cfg(not(feature = "postgres-tests"))]
+        return vec![Self::sqlite()];
+    }
+
+    pub async fn store(&self) -> Store {
+        Store::open(&self.url).await.unwrap()
+    }
+
+    pub async fn store_of(&self, document: &Value) -> Store {
+        let document = document.to_string();
+        Store::with_document(&self.url, &document).await.unwrap()
+    }
+
+    /// Removes what is on the server.
+    pub async fn remove(self) {
+        if let Some((server, schema)) = &self.schema {
+            say(server, &format!("DROP SCHEMA {schema} CASCADE")).await;
         }
     }
 }
 
-/// A test on SQLite, and on PostgreSQL where there is one.
-macro_rules! on_each_database {
-    ($name:ident, $database:ident, $body:block) => {
-        mod $name {
-            use super::*;
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn sqlite() {
-                let fresh = support::Fresh::sqlite();
-                let $database = Database::open(&fresh.url).await.unwrap();
-                $body
-            }
-
-            #[cfg(feature = "postgres-tests")]
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn postgres() {
-                let schema = concat!("t_", stringify!($name));
-                let fresh = support::Fresh::postgres(schema).await;
-                let $database = Database::open(&fresh.url).await.unwrap();
-                $body
-            }
-        }
-    };
+async fn say(server: &str, sql: &str) {
+    let database = Database::open(server).await.unwrap();
+    database.execute(sql, &[]).await.unwrap();
 }
