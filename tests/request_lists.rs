@@ -6,8 +6,8 @@ use std::time::Duration;
 use huntress::http::Method;
 use huntress::{Client, Cursor, RateLimiter};
 use huntress_simulator::Simulator;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 struct ListOfDocument {
     path: String,
@@ -110,7 +110,7 @@ async fn each_list_of_the_document_comes_as_it_is() {
 
 #[tokio::test]
 async fn each_list_that_shows_changes_gives_them() {
-    let (_simulator, client) = start().await;
+    let (simulator, client) = start().await;
     let lists = lists();
     let lists: Vec<_> = lists.iter().filter(|list| list.shows_changes).collect();
     // The ten, and the list that the vendor has given up.
@@ -134,8 +134,18 @@ async fn each_list_that_shows_changes_gives_them() {
         ids.sort_by_key(Value::as_i64);
         expected.sort_by_key(Value::as_i64);
         assert_eq!(ids, expected, "{}", list.path);
-        let none = items().changed_since_as::<Value>(all.cursor);
+        let none = items().changed_since_as::<Value>(all.cursor.clone());
         assert_eq!(none.collect_all().await.unwrap().items, [] as [Value; 0]);
+        // The one that is last where a list is not in the order of changes.
+        let oldest = ids[0].as_i64().unwrap();
+        let list_of_simulator = list.path.trim_start_matches("/v1/");
+        simulator
+            .change(list_of_simulator, oldest, json!({}))
+            .unwrap();
+        let changed = items().page_size(2).changed_since_as::<Value>(all.cursor);
+        let changed = changed.collect_all().await.unwrap().items;
+        let changed: Vec<_> = changed.iter().map(|item| &item["id"]).collect();
+        assert_eq!(changed, [&ids[0]], "{}", list.path);
     }
 }
 
