@@ -18,11 +18,13 @@
 //! ```
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use http::Method;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::account::AccountClient;
 use crate::call::{Call, Prepare, Ready};
@@ -107,13 +109,35 @@ impl Request {
 
     /// A list, whose answers hold their items under this key, in pages.
     ///
-    /// Only for a `GET`; `limit` and `page_token` are set by the list.
+    /// Of a `GET` the list sets `limit` and `page_token`. Another call that only
+    /// [`reads`](Self::reads), and is sent a JSON object, has its `page_token` there.
     pub fn list(self, key: impl Into<Cow<'static, str>>) -> RequestList {
         RequestList::new(self, key.into())
     }
 
     pub(crate) fn is(&self, method: &Method) -> bool {
         self.method == *method
+    }
+
+    pub(crate) fn only_reads(&self) -> bool {
+        self.reads
+    }
+
+    /// Sets a field of the JSON object that is sent; the others stay as they were written.
+    pub(crate) fn set_field(&mut self, name: &'static str, value: &str) {
+        let body = self.body.as_deref().unwrap_or(b"{}");
+        let with = || -> serde_json::Result<Vec<u8>> {
+            let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body)?;
+            fields.insert(name.to_owned(), to_raw_value(value)?);
+            serde_json::to_vec(&fields)
+        };
+        match with() {
+            Ok(body) => self.body = Some(body),
+            Err(_) => self.refuse(
+                name,
+                format!("`{name}` stands in a JSON object, and the body is none"),
+            ),
+        }
     }
 
     pub(crate) fn has_query(&self, name: &str) -> bool {

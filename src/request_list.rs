@@ -57,7 +57,13 @@ impl RequestList {
         }
     }
 
+    /// Whether the token of a page goes into the query, and not into the body.
+    fn in_query(&self) -> bool {
+        self.request.is(&Method::GET)
+    }
+
     /// How many items a page has; 500 where not set, the most that the API's lists take today.
+    /// Only for a `GET`: no other list can be told.
     pub fn page_size(mut self, items: u32) -> Self {
         self.page_size = Some(items);
         self
@@ -108,6 +114,10 @@ impl RequestList {
         mut self,
         cursor: impl Into<Cursor>,
     ) -> Changes<T> {
+        if !self.in_query() {
+            let why = "only what is asked for by GET can be ordered by change";
+            self.request.refuse("changed_since_as", why);
+        }
         for name in ["sort_field", "sort_direction"] {
             if self.request.has_query(name) {
                 let why = format!("`{name}`: `changed_since_as` chooses it itself");
@@ -124,9 +134,22 @@ impl RequestList {
 
 impl Prepare for RequestList {
     fn prepare(self) -> Result<Ready, Error> {
+        let in_query = self.in_query();
         let mut request = self.request;
-        if !request.is(&Method::GET) {
-            request.refuse("list", "only what is asked for by GET comes in pages");
+        if !in_query {
+            if !request.only_reads() {
+                request.refuse(
+                    "list",
+                    "a write is no list; `reads` says that a call is none",
+                );
+            }
+            if self.page_size.is_some() {
+                request.refuse("page_size", "only a GET can be told the size of its pages");
+            }
+            if let Some(token) = &self.page_token {
+                request.set_field("page_token", token);
+            }
+            return request.prepare();
         }
         let order = self.highest_first;
         let own = [
@@ -155,7 +178,9 @@ impl List for RequestList {
     }
 
     fn choose_page_size(&mut self) {
-        self.page_size.get_or_insert(LARGEST_PAGE);
+        if self.in_query() {
+            self.page_size.get_or_insert(LARGEST_PAGE);
+        }
     }
 
     fn page_token(&self) -> Option<String> {

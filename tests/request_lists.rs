@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use huntress::http::Method;
+use huntress::jiff::Timestamp;
 use huntress::{Client, Cursor, RateLimiter};
 use huntress_simulator::Simulator;
 use serde_json::value::RawValue;
@@ -200,7 +201,7 @@ async fn what_a_list_sets_itself_is_refused_before_anything_is_sent() {
                 .await,
         ),
         (
-            "GET",
+            "write",
             client
                 .request(Method::POST, "/v1/agents")
                 .list("agents")
@@ -213,4 +214,40 @@ async fn what_a_list_sets_itself_is_refused_before_anything_is_sent() {
         assert!(text.contains(name), "{name}: {text}");
     }
     assert_eq!(simulator.arrivals().total, 0);
+}
+
+/// The SIEM's log, whose token is in the body.
+#[tokio::test]
+async fn a_list_that_is_asked_for_by_post_has_its_token_in_the_body() {
+    let (simulator, client) = start().await;
+    let query = json!({
+        "esql": "FROM logs | KEEP uuid, message",
+        "range_start": "2026-01-01T00:00:00Z",
+        "range_end": "2026-01-02T00:00:00Z",
+    });
+    simulator.set_log_time("2026-02-01T00:00:00Z".parse::<Timestamp>().unwrap().into());
+    let request = || client.request(Method::POST, "/v1/siem/query").reads();
+    let first: Value = request().json(&query).send_as().await.unwrap();
+    let on_the_first = first["logs"].as_array().unwrap().len();
+    let all = request().json(&query).list("logs").stream_as::<Value>();
+    let all = all.collect_all().await.unwrap().items;
+    assert!(
+        on_the_first > 0 && all.len() > on_the_first,
+        "{on_the_first}"
+    );
+    let mut ids: Vec<_> = all
+        .iter()
+        .map(|line| line["uuid"].as_str().unwrap())
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all.len());
+    // What it is not told, it refuses.
+    for refused in [
+        request().json(&query).list("logs").page_size(5),
+        request().json(&[1]).list("logs").start_at("x"),
+    ] {
+        let error = refused.stream_as::<Value>().try_next().await.unwrap_err();
+        assert!(error.is_invalid_request(), "{error}");
+    }
 }

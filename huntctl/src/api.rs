@@ -8,7 +8,6 @@ mod ask;
 mod call;
 mod catalog;
 mod flags;
-mod pages;
 mod send;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};

@@ -1,20 +1,20 @@
 //! Sends a call, and writes what comes back.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write as _};
 use std::time::Duration;
 
 use clap::ArgMatches;
-use huntress::Request;
 use huntress::http::Method;
+use huntress::{Page, Pages, Request};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::pages::{self, Page, Pages};
 use super::{Call, Shape, flags};
 use crate::cli::{Context, Ended};
 use crate::config::Source;
 use crate::contract::{Envelope, Operation, Place};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::output::{self, Format, Listing, unwritten};
 use crate::progress::Progress;
 use crate::stop::Stop;
@@ -99,8 +99,14 @@ pub(super) async fn send(
     }
     let mut out = BufWriter::new(io::stdout().lock());
     if let Some(key) = key {
-        let response = request.send().await?;
-        let Page { items, .. } = pages::opened(response.value(), key)?;
+        let mut answer: BTreeMap<String, Box<RawValue>> = request.send_as().await?;
+        let items = answer.remove(key);
+        let items = items.and_then(|items| serde_json::from_str::<Vec<_>>(items.get()).ok());
+        let items = items.ok_or_else(|| {
+            let text =
+                format!("the answer is not the list that was asked for: it has no list `{key}`");
+            Failure::new(Exit::Failed, text)
+        })?;
         let mut listing = Listing::new(&mut out, shape.format, context.look);
         listing.choose(shape.chosen);
         listing.usually(shape.usual);
@@ -149,8 +155,7 @@ fn unwrapped(envelope: &Envelope, raw: &RawValue) -> Option<Box<RawValue>> {
     let Envelope::Record(key) = envelope else {
         return None;
     };
-    let fields: std::collections::BTreeMap<String, Box<RawValue>> =
-        serde_json::from_str(raw.get()).ok()?;
+    let fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(raw.get()).ok()?;
     fields
         .into_iter()
         .find_map(|(name, value)| (name == *key).then_some(value))
@@ -164,28 +169,41 @@ fn pages(
     mut call: Call,
     sending: &Sending,
     key: &str,
-) -> Pages {
-    if operation.token_in_body() {
-        let body = call.body.take().unwrap_or(Value::Null);
-        return Pages::by_body(sending.request(source, operation, &call), body, key);
+) -> Pages<Box<RawValue>> {
+    let (token, list) = if operation.token_in_body() {
+        let fields = call.body.as_mut().and_then(Value::as_object_mut);
+        let token = fields.and_then(|fields| fields.remove("page_token"));
+        let token = token.and_then(|token| token.as_str().map(str::to_owned));
+        let request = sending.request(source, operation, &call).json(&call.body);
+        (token, request.list(key.to_owned()))
+    } else {
+        let several = sending.all || sending.most.is_some();
+        let asked = call.take("limit").and_then(|limit| limit.parse().ok());
+        let most = sending.most.map_or(LARGEST_PAGE, |most| {
+            u32::try_from(most)
+                .unwrap_or(LARGEST_PAGE)
+                .min(LARGEST_PAGE)
+        });
+        let size = asked.unwrap_or_else(|| if several { most } else { usual_page(operation) });
+        let token = call.take("page_token");
+        let request = sending.request(source, operation, &call);
+        (token, request.list(key.to_owned()).page_size(size))
+    };
+    match token {
+        Some(token) => list.start_at(token).pages_as(),
+        None => list.pages_as(),
     }
-    let several = sending.all || sending.most.is_some();
-    let asked = call.take("limit").and_then(|limit| limit.parse().ok());
-    let most = sending.most.map_or(LARGEST_PAGE, |most| {
-        u32::try_from(most)
-            .unwrap_or(LARGEST_PAGE)
-            .min(LARGEST_PAGE)
-    });
-    let size = asked.unwrap_or_else(|| if several { most } else { usual_page(operation) });
-    let token = call.take("page_token");
-    let mut list = sending
-        .request(source, operation, &call)
-        .list(key.to_owned())
-        .page_size(size);
-    if let Some(token) = token {
-        list = list.start_at(token);
+}
+
+/// The next page; records that cannot be read are told, and the page with the others follows.
+async fn next(pages: &mut Pages<Box<RawValue>>) -> Result<Option<Page<Box<RawValue>>>, Failure> {
+    loop {
+        match pages.try_next().await {
+            Ok(page) => return Ok(page),
+            Err(error) if error.is_record() => tracing::warn!("{error}"),
+            Err(error) => return Err(error.into()),
+        }
     }
-    Pages::ByQuery(Box::new(list.pages_as()))
 }
 
 fn usual_page(operation: &Operation) -> u32 {
@@ -200,7 +218,7 @@ fn usual_page(operation: &Operation) -> u32 {
 async fn list(
     context: &Context,
     operation: &Operation,
-    mut pages: Pages,
+    mut pages: Pages<Box<RawValue>>,
     sending: &Sending,
     shape: Shape,
 ) -> Result<Ended, Failure> {
@@ -217,7 +235,7 @@ async fn list(
     let mut ended = Ended::Done;
     let mut failure = None;
     loop {
-        let mut page = match pages.next().await {
+        let mut page = match next(&mut pages).await {
             Ok(Some(page)) => page,
             Ok(None) => break,
             Err(problem) => {
@@ -230,14 +248,16 @@ async fn list(
         left -= page.items.len() as u64;
         listing.page(&page.items)?;
         progress.add(page.items.len() as u64);
-        let Some(next) = page.next else { break };
+        let Some(token) = page.next_page_token else {
+            break;
+        };
         let one_page = !sending.all && sending.most.is_none();
         let signal = stop.asked();
         if one_page || left == 0 || signal.is_some() {
             ended = signal.map_or(Ended::Done, Ended::Stopped);
             drop(progress);
             context.note(format_args!(
-                "there is more: --all gives all of it, --page-token {next} goes on after this page"
+                "there is more: --all gives all of it, --page-token {token} goes on after this page"
             ));
             break;
         }
