@@ -62,7 +62,8 @@ impl RequestList {
         self.request.is(&Method::GET)
     }
 
-    /// How many items a page has; 500 where not set, the most that the API's lists take today.
+    /// How many items a page has; for a stream 500 where not set, the most that the API's lists
+    /// take today.
     /// Only for a `GET`: no other list can be told.
     pub fn page_size(mut self, items: u32) -> Self {
         self.page_size = Some(items);
@@ -81,14 +82,14 @@ impl RequestList {
         self
     }
 
-    /// Sends it, for one page. Items are decoded into a type of your own, into
+    /// Sends it, for one page, or for all of a list that has no pages: of as many items as the
+    /// API gives where no [`page_size`](Self::page_size) is set. Items are decoded into a type of your own, into
     /// `serde_json::Value`, or into `Box<RawValue>`, which is the item's JSON as it came.
     ///
     /// # Errors
     ///
     /// As [`Request::send`], and where the page says that more follows but not how to get it.
-    pub async fn send_as<T: DeserializeOwned>(mut self) -> Result<Page<T>, Error> {
-        self.choose_page_size();
+    pub async fn send_as<T: DeserializeOwned>(self) -> Result<Page<T>, Error> {
         let key = self.key.clone();
         let page = sends::page(self, &key, Reading::of_the_caller()).await?;
         Ok(page.into_value())

@@ -216,6 +216,26 @@ async fn what_a_list_sets_itself_is_refused_before_anything_is_sent() {
     assert_eq!(simulator.arrivals().total, 0);
 }
 
+#[tokio::test]
+async fn one_page_is_as_the_api_gives_it_and_a_list_without_pages_comes_whole() {
+    let (_simulator, client) = start().await;
+    let list = |path: &str, key: &'static str| client.request(Method::GET, path).list(key);
+    let agents = list("/v1/agents", "agents");
+    let page = agents.clone().send_as::<Value>().await.unwrap();
+    assert_eq!(page.items.len(), 10);
+    let next = agents.start_at(page.next_page_token.unwrap()).page_size(3);
+    let next = next.send_as::<Value>().await.unwrap();
+    assert_eq!(next.items.len(), 3);
+    assert!(!page.items.contains(&next.items[0]));
+    let path = "/v1/known_vpns";
+    let whole: Value = client.request(Method::GET, path).send_as().await.unwrap();
+    let vpns = list(path, "known_vpns").send_as::<Value>().await.unwrap();
+    assert!(!vpns.items.is_empty() && vpns.next_page_token.is_none());
+    assert_eq!(Value::from(vpns.items), whole["known_vpns"]);
+    let nothing = list(path, "vpns").send_as::<Value>().await.unwrap_err();
+    assert!(nothing.is_decode(), "{nothing}");
+}
+
 /// The SIEM's log, whose token is in the body.
 #[tokio::test]
 async fn a_list_that_is_asked_for_by_post_has_its_token_in_the_body() {

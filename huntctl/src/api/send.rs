@@ -14,7 +14,7 @@ use super::{Call, Shape, flags};
 use crate::cli::{Context, Ended};
 use crate::config::Source;
 use crate::contract::{Envelope, Operation, Place};
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::output::{self, Format, Listing, unwritten};
 use crate::progress::Progress;
 use crate::stop::Stop;
@@ -99,18 +99,14 @@ pub(super) async fn send(
     }
     let mut out = BufWriter::new(io::stdout().lock());
     if let Some(key) = key {
-        let mut answer: BTreeMap<String, Box<RawValue>> = request.send_as().await?;
-        let items = answer.remove(key);
-        let items = items.and_then(|items| serde_json::from_str::<Vec<_>>(items.get()).ok());
-        let items = items.ok_or_else(|| {
-            let text =
-                format!("the answer is not the list that was asked for: it has no list `{key}`");
-            Failure::new(Exit::Failed, text)
-        })?;
+        let page = request.list(key.clone()).send_as().await?;
+        for record in &page.odd {
+            tracing::warn!("{record}");
+        }
         let mut listing = Listing::new(&mut out, shape.format, context.look);
         listing.choose(shape.chosen);
         listing.usually(shape.usual);
-        listing.page(&items)?;
+        listing.page(&page.items)?;
         listing.end()?;
     } else if operation.answer.envelope == Envelope::Nothing {
         let response = request.send().await?;

@@ -3,11 +3,9 @@
 //! A list that shows changes is walked by its changes: from the cursor, or from the beginning,
 //! which reads all of it once and gives a cursor as well. The others are walked by their pages.
 
-use std::collections::BTreeMap;
-
 use futures_util::FutureExt as _;
 use huntress::http::Method;
-use huntress::{AccountClient, Changes, Client, Cursor, Pages, Request};
+use huntress::{AccountClient, Changes, Client, Cursor, Pages, Request, RequestList};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
@@ -77,13 +75,10 @@ impl Work<'_> {
     }
 
     /// Waits for an answer, unless the pull is told to stop before.
-    pub(crate) async fn unless_stopped<T, E>(
+    pub(crate) async fn unless_stopped<T>(
         &self,
-        answer: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, Broken>
-    where
-        Broken: From<E>,
-    {
+        answer: impl Future<Output = Result<T, huntress::Error>>,
+    ) -> Result<T, Broken> {
         let mut stop = self.stop.clone();
         tokio::select! {
             biased;
@@ -265,10 +260,7 @@ pub(crate) enum Reader {
     },
     Pages(Box<Pages<Box<RawValue>>>),
     /// A list that has no pages.
-    Whole {
-        request: Box<Request>,
-        key: String,
-    },
+    Whole(Box<RequestList>),
 }
 
 impl Reader {
@@ -293,21 +285,18 @@ impl Reader {
 
     /// The pages of a list in whichever order.
     pub(crate) fn pages(request: Request, table: &Table) -> Self {
-        let key = table.list.key.clone();
+        let list = request.list(table.list.key.clone());
         if table.list.paged {
-            Self::Pages(Box::new(request.list(key).pages_as()))
+            Self::Pages(Box::new(list.pages_as()))
         } else {
-            Self::Whole {
-                request: Box::new(request),
-                key,
-            }
+            Self::Whole(Box::new(list))
         }
     }
 
     /// The next page; not to be called after the last.
-    pub(crate) async fn next(&mut self) -> Result<Page, Broken> {
+    pub(crate) async fn next(&mut self) -> Result<Page, huntress::Error> {
         match self {
-            Self::Changes { changes, broken } => Ok(changed_page(changes, broken).await?),
+            Self::Changes { changes, broken } => changed_page(changes, broken).await,
             Self::Pages(pages) => {
                 let mut odd = 0;
                 let page = loop {
@@ -320,7 +309,14 @@ impl Reader {
                 let last = pages.resume_token().is_none() && pages.is_complete();
                 Ok(Page { records, odd, last })
             }
-            Self::Whole { request, key } => whole((**request).clone(), key).await,
+            Self::Whole(list) => {
+                let page = RequestList::clone(list).send_as().await?;
+                Ok(Page {
+                    records: page.items,
+                    odd: page.odd.len() as u64,
+                    last: true,
+                })
+            }
         }
     }
 
@@ -328,26 +324,7 @@ impl Reader {
     fn cursor(&self) -> Option<Cursor> {
         match self {
             Self::Changes { changes, .. } => changes.cursor(),
-            Self::Pages(_) | Self::Whole { .. } => None,
-        }
-    }
-}
-
-/// A list that has no pages. What is not there is no empty list.
-async fn whole(request: Request, key: &str) -> Result<Page, Broken> {
-    let answer: BTreeMap<String, Box<RawValue>> = request.send_as().await?;
-    let records = answer
-        .get(key)
-        .map(|records| serde_json::from_str(records.get()));
-    match records {
-        Some(Ok(records)) => Ok(Page {
-            records,
-            odd: 0,
-            last: true,
-        }),
-        _ => {
-            let text = format!("the answer has no list `{key}`");
-            Err(Broken::List(Failure::new(Exit::Failed, text)))
+            Self::Pages(_) | Self::Whole(_) => None,
         }
     }
 }
