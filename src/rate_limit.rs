@@ -444,6 +444,8 @@ mod server;
 #[cfg(test)]
 mod shared_account;
 #[cfg(test)]
+mod shared_calls;
+#[cfg(test)]
 mod shared_schedules;
 #[cfg(test)]
 mod tests;

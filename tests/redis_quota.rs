@@ -6,6 +6,7 @@
 
 mod support;
 
+use std::ffi::OsString;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use huntress::{Client, Outcome, RateLimiter, RedisQuota};
-use support::exact::{LIMIT, PROGRAMS, Server, TASKS, WINDOW, client, three_windows, work};
+use support::exact::{self, LIMIT, PROGRAMS, Program, Server, WINDOW, client};
 use support::predicates;
 use support::tls::Authority;
 use tokio::time::{sleep, timeout};
@@ -164,31 +165,6 @@ fn launch(arguments: &[String], port: u16) -> Child {
     process
 }
 
-/// A program that runs, and is killed at the end.
-struct Program(Child);
-
-impl Program {
-    /// Starts one that makes this many calls.
-    fn start(redis: &Redis, base_url: &str, calls: usize) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command
-            .args(["--exact", "program", "--ignored"])
-            .env("HUNTRESS_TEST_BASE_URL", base_url)
-            .env("HUNTRESS_TEST_QUOTA", redis.url())
-            .env("HUNTRESS_TEST_CALLS", calls.to_string())
-            .stdout(Stdio::null());
-        Self(command.spawn().unwrap())
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // `SIGKILL`, where there is one.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 fn scaled(url: &str) -> RedisQuota {
     RedisQuota::new(url, "acme").quota(LIMIT, WINDOW)
 }
@@ -196,86 +172,43 @@ fn scaled(url: &str) -> RedisQuota {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a program that the other tests start"]
 async fn program() {
-    let Ok(base_url) = std::env::var("HUNTRESS_TEST_BASE_URL") else {
-        return;
+    let limiter = |url: OsString| {
+        let quota = scaled(url.to_str().unwrap());
+        RateLimiter::in_redis_with(quota).unwrap()
     };
-    let quota = std::env::var("HUNTRESS_TEST_QUOTA").unwrap();
-    let calls = std::env::var("HUNTRESS_TEST_CALLS").unwrap();
-    let limiter = RateLimiter::in_redis_with(scaled(&quota)).unwrap();
-    work(client(&base_url, limiter), TASKS, calls.parse().unwrap()).await;
+    Program::run(limiter).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eight_programs_are_never_refused_and_use_all_of_the_quota() {
     let _alone = ALONE.lock().await;
     let redis = Redis::start();
-    let (shared, base_url) = Server::start().await;
-    let programs = (0..PROGRAMS).map(|_| Program::start(&redis, &base_url, usize::MAX));
-    let programs: Vec<_> = programs.collect();
-    // As many calls at once, by one limiter in memory.
-    let (alone, base_url) = Server::start().await;
-    let client = client(&base_url, RateLimiter::new(LIMIT, WINDOW));
-    let best = tokio::spawn(work(client, PROGRAMS * TASKS, usize::MAX));
-    let (took, optimum) = tokio::join!(three_windows(&shared), three_windows(&alone));
-    best.abort();
+    exact::eight_programs_use_all_of(redis.url()).await;
     let steps = redis.say("INFO commandstats");
-    let steps = steps
-        .lines()
-        .find(|line| line.starts_with("cmdstat_evalsha"));
-    drop(programs);
-    let share = optimum.div_duration_f64(took);
-    println!("eight programs: {took:?}, one: {optimum:?}, {share:.4} of it");
-    println!("{} requests, {steps:?}", shared.taken().len());
-    assert_eq!((shared.refused(), alone.refused()), (0, 0));
-    assert!(share >= 0.99, "{share}");
+    let mut steps = steps.lines();
+    let steps = steps.find(|line| line.starts_with("cmdstat_evalsha"));
+    println!("{steps:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn programs_that_are_killed_at_random_cost_nobody_a_refusal() {
     let _alone = ALONE.lock().await;
     let redis = Redis::start();
-    let (server, base_url) = Server::start().await;
-    let start = || Program::start(&redis, &base_url, usize::MAX);
-    let mut programs: Vec<_> = (0..PROGRAMS).map(|_| start()).collect();
-    let begun = Instant::now();
-    let mut killed = 0;
-    while begun.elapsed() < 5 * WINDOW {
-        sleep(Duration::from_millis(fastrand::u64(50..400))).await;
-        // Four of the eight.
-        let victim = fastrand::usize(..PROGRAMS / 2);
-        programs[victim] = start();
-        killed += 1;
-    }
-    let taken = server.taken().len();
-    println!("{killed} killed, {taken} requests taken");
-    assert_eq!(server.refused(), 0);
-    // Those that live go on.
-    assert!(taken > LIMIT, "{taken}");
+    exact::killed_programs_open_nothing_of(redis.url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_program_that_starts_again_fifty_times_is_never_refused() {
     let _alone = ALONE.lock().await;
     let redis = Redis::start();
-    let (server, base_url) = Server::start().await;
-    let begun = Instant::now();
-    for _ in 0..50 {
-        let mut program = Program::start(&redis, &base_url, 3);
-        let ended = tokio::task::spawn_blocking(move || program.0.wait().unwrap());
-        assert!(ended.await.unwrap().success());
-    }
-    let took = begun.elapsed();
-    println!("50 programs took {took:?}");
-    assert_eq!((server.taken().len(), server.refused()), (150, 0));
-    // Each tells how its last request ended; a slot of which nobody does is held for 14 seconds.
-    assert!(took < 4 * WINDOW, "{took:?}");
+    exact::fifty_starts_open_nothing_of(redis.url()).await;
 }
 
 /// Something happens to Redis while eight programs work; then they go on, and for how long
 /// nothing was sent in between.
 async fn goes_on_after(redis: &mut Redis, what: impl AsyncFnOnce(&mut Redis)) -> Duration {
     let (server, base_url) = Server::start().await;
-    let programs = (0..PROGRAMS).map(|_| Program::start(redis, &base_url, usize::MAX));
+    let programs = (0..PROGRAMS).map(|_| Program::start(redis.url(), &base_url, usize::MAX));
     let programs: Vec<_> = programs.collect();
     let more = async |than: usize| {
         let begun = Instant::now();
@@ -450,7 +383,7 @@ async fn with_a_share_a_program_goes_on_without_redis() {
     client.get_account().send().await.unwrap();
     redis.kill();
     let away = Instant::now();
-    work(client.clone(), TASKS, 2 * SHARE).await;
+    exact::work(client.clone(), exact::TASKS, 2 * SHARE).await;
     let taken = server.taken();
     // A window without any, then five, then five again.
     assert!(taken[1] - taken[0] > WINDOW * 9 / 10, "{taken:?}");

@@ -6,13 +6,12 @@
 mod support;
 
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use huntress::{Outcome, RateLimiter};
-use support::exact::{LIMIT, PROGRAMS, Server, TASKS, WINDOW, client, three_windows, work};
-use tokio::time::sleep;
+use support::exact::{self, LIMIT, Program, Server, WINDOW, client};
 
 /// Each test has the machine for itself.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -27,18 +26,6 @@ impl Account {
         let name = format!("huntress-shared-{}-{next}.quota", std::process::id());
         Self(std::env::temp_dir().join(name))
     }
-
-    /// Starts a program that makes this many calls.
-    fn program(&self, base_url: &str, calls: usize) -> Program {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command
-            .args(["--exact", "program", "--ignored"])
-            .env("HUNTRESS_TEST_BASE_URL", base_url)
-            .env("HUNTRESS_TEST_QUOTA", &self.0)
-            .env("HUNTRESS_TEST_CALLS", calls.to_string())
-            .stdout(Stdio::null());
-        Program(command.spawn().unwrap())
-    }
 }
 
 impl Drop for Account {
@@ -47,83 +34,32 @@ impl Drop for Account {
     }
 }
 
-/// A program that runs, and is killed at the end.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // `SIGKILL`, where there is one.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a program that the other tests start"]
 async fn program() {
-    let Ok(base_url) = std::env::var("HUNTRESS_TEST_BASE_URL") else {
-        return;
-    };
-    let quota = std::env::var_os("HUNTRESS_TEST_QUOTA").unwrap();
-    let calls = std::env::var("HUNTRESS_TEST_CALLS").unwrap();
-    let limiter = RateLimiter::in_file_with(quota, LIMIT, WINDOW).unwrap();
-    work(client(&base_url, limiter), TASKS, calls.parse().unwrap()).await;
+    let limiter = |path| RateLimiter::in_file_with(PathBuf::from(path), LIMIT, WINDOW).unwrap();
+    Program::run(limiter).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eight_programs_are_never_refused_and_use_all_of_the_quota() {
     let _alone = ALONE.lock().await;
-    let (shared, base_url) = Server::start().await;
     let account = Account::new();
-    let programs = (0..PROGRAMS).map(|_| account.program(&base_url, usize::MAX));
-    let programs: Vec<_> = programs.collect();
-    // As many calls at once, by one limiter in memory.
-    let (alone, base_url) = Server::start().await;
-    let client = client(&base_url, RateLimiter::new(LIMIT, WINDOW));
-    let best = tokio::spawn(work(client, PROGRAMS * TASKS, usize::MAX));
-    let (took, optimum) = tokio::join!(three_windows(&shared), three_windows(&alone));
-    best.abort();
-    drop(programs);
-    let share = optimum.div_duration_f64(took);
-    println!("eight programs: {took:?}, one: {optimum:?}, {share:.4} of it");
-    assert_eq!((shared.refused(), alone.refused()), (0, 0));
-    assert!(share >= 0.99, "{share}");
+    exact::eight_programs_use_all_of(&account.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn programs_that_are_killed_at_random_cost_nobody_a_refusal() {
     let _alone = ALONE.lock().await;
-    let (server, base_url) = Server::start().await;
     let account = Account::new();
-    let start = || account.program(&base_url, usize::MAX);
-    let mut programs: Vec<_> = (0..PROGRAMS).map(|_| start()).collect();
-    let begun = Instant::now();
-    let mut killed = 0;
-    while begun.elapsed() < 5 * WINDOW {
-        sleep(Duration::from_millis(fastrand::u64(50..400))).await;
-        // Four of the eight.
-        let victim = fastrand::usize(..PROGRAMS / 2);
-        programs[victim] = start();
-        killed += 1;
-    }
-    let taken = server.taken().len();
-    println!("{killed} killed, {taken} requests taken");
-    assert_eq!(server.refused(), 0);
-    // Those that live go on.
-    assert!(taken > LIMIT, "{taken}");
+    exact::killed_programs_open_nothing_of(&account.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_program_that_starts_again_fifty_times_is_never_refused() {
     let _alone = ALONE.lock().await;
-    let (server, base_url) = Server::start().await;
     let account = Account::new();
-    for _ in 0..50 {
-        let mut program = account.program(&base_url, 3);
-        let ended = tokio::task::spawn_blocking(move || program.0.wait().unwrap());
-        assert!(ended.await.unwrap().success());
-    }
-    assert_eq!((server.taken().len(), server.refused()), (150, 0));
+    exact::fifty_starts_open_nothing_of(&account.0).await;
 }
 
 #[tokio::test]
@@ -205,10 +141,10 @@ async fn nothing_is_sent_while_the_file_cannot_be_written() {
         .env("HUNTRESS_TEST_QUOTA", &account.0);
     let output = tokio::task::spawn_blocking(move || command.output());
     let output = output.await.unwrap().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
     assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
+        output.status.success() && told.contains("1 passed"),
+        "{told}"
     );
     assert_eq!(server.taken().len(), 0);
     // Others go on.

@@ -13,18 +13,15 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use super::clock::{Boot, Clocks};
-use super::quota::{Asker, End, Slot, Time};
+use super::quota::{Slot, Time};
 use super::record::{Doubt, Look, State};
+use super::shared_calls::{
+    Call, EVER, Event, PROGRAMS, Sent, TIMEOUT, calls, first, judge_arrivals, ms,
+};
 use super::*;
 
 const SCHEDULES: u32 = 10_000;
-const PROGRAMS: usize = 3;
-/// No attempt takes longer, in milliseconds.
-const TIMEOUT: u64 = 400;
 const LOST_LEASE: Duration = Duration::from_secs(60);
-/// Longer than any schedule takes.
-const EVER: u64 = 24 * 60 * 60 * 1000;
-
 #[derive(Clone, Debug)]
 struct Schedule {
     limit: usize,
@@ -33,21 +30,6 @@ struct Schedule {
     tells_start: bool,
     calls: Vec<Call>,
     mishaps: Vec<(u64, Mishap)>,
-}
-
-#[derive(Clone, Debug)]
-struct Call {
-    start: u64,
-    program: usize,
-    lane: Lane,
-    outcome: Outcome,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Outcome {
-    Answered { there: u64, back: u64 },
-    Lost { after: u64, late: u64 },
-    Unsent { after: u64 },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,21 +44,6 @@ enum Mishap {
 }
 
 fn schedules() -> impl Strategy<Value = Schedule> {
-    let outcome = prop_oneof![
-        6 => (0..200_u64, 0..200_u64).prop_map(|(there, back)| Outcome::Answered { there, back }),
-        1 => (0..200_u64, 0..=10_000_u64).prop_map(|(after, late)| Outcome::Lost { after, late }),
-        1 => (0..200_u64).prop_map(|after| Outcome::Unsent { after }),
-    ];
-    let lane = prop_oneof![Just(Lane::Read), Just(Lane::Write)];
-    let call =
-        (0..2_000_u64, 0..PROGRAMS, lane, outcome).prop_map(|(start, program, lane, outcome)| {
-            Call {
-                start,
-                program,
-                lane,
-                outcome,
-            }
-        });
     let jump = prop_oneof![
         100..10_000_i64,
         -10_000..-100_i64,
@@ -92,17 +59,21 @@ fn schedules() -> impl Strategy<Value = Schedule> {
         1 => (1..5_000_u64).prop_map(Mishap::Sleep),
         1 => Just(Mishap::Restart),
     ];
-    let calls = proptest::collection::vec(call, 1..30);
     let mishaps = proptest::collection::vec((0..9_000_u64, mishap), 0..6);
-    (1..6_usize, 1_000..6_000_u64, any::<bool>(), calls, mishaps).prop_map(
-        |(limit, window, tells_start, calls, mishaps)| Schedule {
+    (
+        1..6_usize,
+        1_000..6_000_u64,
+        any::<bool>(),
+        calls(),
+        mishaps,
+    )
+        .prop_map(|(limit, window, tells_start, calls, mishaps)| Schedule {
             limit,
             window,
             tells_start,
             calls,
             mishaps,
-        },
-    )
+        })
 }
 
 #[test]
@@ -122,16 +93,6 @@ fn no_crash_and_no_clock_breaks_the_quota_or_holds_anybody_up() {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Mishap(usize),
-    Start(usize),
-    /// A program looks, if a call of it waits.
-    Look(usize),
-    /// The call has ended, unless its program was killed since.
-    End(usize, u64),
-}
-
 #[derive(Default)]
 struct Program {
     /// How often it was started.
@@ -140,17 +101,6 @@ struct Program {
     /// often a clock had jumped.
     own: Option<(Look, u64, usize)>,
     waiting: Vec<usize>,
-}
-
-/// A request that was sent.
-struct Sent {
-    call: usize,
-    at: u64,
-    arrives: Option<u64>,
-    slot: Slot,
-    told: bool,
-    /// When its slot is free, by the file's time.
-    free: Time,
 }
 
 /// A half of the file, and when it was written.
@@ -263,7 +213,7 @@ impl<'a> Machine<'a> {
         {
             return Err("somebody waits, and nobody looks".to_owned());
         }
-        self.judge_arrivals()
+        judge_arrivals(&self.sent, &self.all_lost, &self.rules)
     }
 
     /// A look of a program: what the file does, on plain values.
@@ -340,20 +290,12 @@ impl<'a> Machine<'a> {
     fn ask(&mut self, program: usize) -> Result<(), String> {
         let calls = &self.schedule.calls;
         let waiting = &self.programs[program].waiting;
-        let write = waiting
-            .iter()
-            .position(|call| calls[*call].lane == Lane::Write);
-        let Some(position) = write.or((!waiting.is_empty()).then_some(0)) else {
+        let Some(position) = first(calls, waiting) else {
             return Ok(());
         };
         let index = waiting[position];
         let call = &calls[index];
-        let asker = Asker {
-            program: Some(program as u64),
-            lane: call.lane,
-            waited: ms(self.now.saturating_sub(call.start)),
-            lease: ms(TIMEOUT),
-        };
+        let asker = call.asker(self.now);
         let rules = self.rules;
         let (asked, now) =
             self.look(program, |quota, now| (quota.ask(&rules, now, &asker), now))?;
@@ -379,22 +321,15 @@ impl<'a> Machine<'a> {
     }
 
     fn send(&mut self, call: usize, slot: Slot, now: Time) {
-        let Call {
-            program, outcome, ..
-        } = self.schedule.calls[call];
-        let (arrives, ends) = match outcome {
-            Outcome::Answered { there, back } => (Some(there), there + back),
-            Outcome::Lost { after, late } => (Some(after + late), after),
-            Outcome::Unsent { after } => (None, after),
-        };
-        let end = Event::End(self.sent.len(), self.programs[program].life);
-        self.at(self.now + ends, end);
+        let made = &self.schedule.calls[call];
+        let (arrives, ends) = made.times(self.now);
+        let life = self.programs[made.program].life;
+        self.at(ends, Event::End(self.sent.len(), life));
         self.sent.push(Sent {
             call,
             at: self.now,
-            arrives: arrives.map(|after| self.now + after),
+            arrives,
             slot,
-            told: false,
             free: now + ms(TIMEOUT) + GRACE + self.rules.window,
         });
     }
@@ -405,18 +340,14 @@ impl<'a> Machine<'a> {
             return Ok(());
         }
         let (slot, rules) = (self.sent[index].slot, self.rules);
-        let (end, kept) = match call.outcome {
-            Outcome::Answered { .. } => (End::Accepted { remaining: None }, rules.window),
-            Outcome::Lost { .. } => (End::Unanswered, rules.window + GRACE),
-            Outcome::Unsent { .. } => (End::Unsent, Duration::ZERO),
-        };
+        let (end, kept) = call.end(&rules);
         // Judged after it is told.
         self.sent[index].free = Time::MAX;
         let now = self.look(call.program, |quota, now| {
             quota.end(&rules, now, &slot, end);
             now
         })?;
-        (self.sent[index].told, self.sent[index].free) = (true, now + kept);
+        self.sent[index].free = now + kept;
         self.ask(call.program)
     }
 
@@ -511,29 +442,4 @@ impl<'a> Machine<'a> {
         }
         Ok(())
     }
-
-    fn judge_arrivals(&self) -> Result<(), String> {
-        // Where everything was lost, what was under way then may be one too many each.
-        let known = |sent: &&Sent, arrives: u64| {
-            let across = |lost: &u64| (sent.at..arrives).contains(lost);
-            !self.all_lost.iter().any(across)
-        };
-        let arrived = self.sent.iter().filter_map(|sent| {
-            let arrives = sent.arrives?;
-            known(&sent, arrives).then_some(arrives)
-        });
-        let mut arrived: Vec<_> = arrived.collect();
-        arrived.sort_unstable();
-        for pair in arrived.windows(self.schedule.limit + 1) {
-            let apart = pair[self.schedule.limit] - pair[0];
-            if apart < self.schedule.window {
-                return Err(format!("{} arrivals within {apart} ms", pair.len()));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
 }

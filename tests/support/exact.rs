@@ -1,7 +1,9 @@
 //! The account of programs that share a quota: a server that counts exactly, with a scaled window,
-//! and the work that each program does.
+//! the programs, the work that each does, and what must hold wherever the quota is.
 
 use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -104,4 +106,95 @@ pub async fn three_windows(server: &Server) -> Duration {
     }
     let taken = server.taken();
     taken[4 * LIMIT] - taken[LIMIT]
+}
+
+/// A program that runs, and is killed at the end: this test binary, started again as its ignored
+/// test `program`.
+pub struct Program(Child);
+
+impl Program {
+    /// Starts one that makes this many calls, by the quota that stands there.
+    pub fn start(quota: impl AsRef<OsStr>, base_url: &str, calls: usize) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "program", "--ignored"])
+            .env("HUNTRESS_TEST_BASE_URL", base_url)
+            .env("HUNTRESS_TEST_QUOTA", quota)
+            .env("HUNTRESS_TEST_CALLS", calls.to_string())
+            .stdout(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+
+    /// What such a program does; nothing where somebody else runs the ignored tests.
+    pub async fn run(limiter: impl FnOnce(OsString) -> RateLimiter) {
+        let Ok(base_url) = std::env::var("HUNTRESS_TEST_BASE_URL") else {
+            return;
+        };
+        let limiter = limiter(std::env::var_os("HUNTRESS_TEST_QUOTA").unwrap());
+        let calls = std::env::var("HUNTRESS_TEST_CALLS").unwrap();
+        work(client(&base_url, limiter), TASKS, calls.parse().unwrap()).await;
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // `SIGKILL`, where there is one.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Eight programs are never refused and use all of the quota.
+pub async fn eight_programs_use_all_of(quota: impl AsRef<OsStr>) {
+    let (shared, base_url) = Server::start().await;
+    let programs = (0..PROGRAMS).map(|_| Program::start(&quota, &base_url, usize::MAX));
+    let programs: Vec<_> = programs.collect();
+    // As many calls at once, by one limiter in memory.
+    let (alone, base_url) = Server::start().await;
+    let client = client(&base_url, RateLimiter::new(LIMIT, WINDOW));
+    let best = tokio::spawn(work(client, PROGRAMS * TASKS, usize::MAX));
+    let (took, optimum) = tokio::join!(three_windows(&shared), three_windows(&alone));
+    best.abort();
+    drop(programs);
+    let share = optimum.div_duration_f64(took);
+    println!("eight programs: {took:?}, one: {optimum:?}, {share:.4} of it");
+    assert_eq!((shared.refused(), alone.refused()), (0, 0));
+    assert!(share >= 0.99, "{share}");
+}
+
+/// Programs that are killed at random cost nobody a refusal.
+pub async fn killed_programs_open_nothing_of(quota: impl AsRef<OsStr>) {
+    let (server, base_url) = Server::start().await;
+    let start = || Program::start(&quota, &base_url, usize::MAX);
+    let mut programs: Vec<_> = (0..PROGRAMS).map(|_| start()).collect();
+    let begun = Instant::now();
+    let mut killed = 0;
+    while begun.elapsed() < 5 * WINDOW {
+        sleep(Duration::from_millis(fastrand::u64(50..400))).await;
+        // Four of the eight.
+        let victim = fastrand::usize(..PROGRAMS / 2);
+        programs[victim] = start();
+        killed += 1;
+    }
+    let taken = server.taken().len();
+    println!("{killed} killed, {taken} requests taken");
+    assert_eq!(server.refused(), 0);
+    // Those that live go on.
+    assert!(taken > LIMIT, "{taken}");
+}
+
+/// A program that starts again fifty times is never refused. Each tells how its last request
+/// ended: a slot of which nobody does is held for 14 seconds.
+pub async fn fifty_starts_open_nothing_of(quota: impl AsRef<OsStr>) {
+    let (server, base_url) = Server::start().await;
+    let begun = Instant::now();
+    for _ in 0..50 {
+        let mut program = Program::start(&quota, &base_url, 3);
+        let ended = tokio::task::spawn_blocking(move || program.0.wait().unwrap());
+        assert!(ended.await.unwrap().success());
+    }
+    let took = begun.elapsed();
+    println!("50 programs took {took:?}");
+    assert_eq!((server.taken().len(), server.refused()), (150, 0));
+    assert!(took < 4 * WINDOW, "{took:?}");
 }

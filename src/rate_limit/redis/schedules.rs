@@ -17,15 +17,13 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use super::server::Server;
 use super::step::{Look, Message, News, Reply};
-use crate::rate_limit::quota::{Asker, End, Rules, Slot, Time};
-use crate::rate_limit::{GRACE, Lane};
+use crate::rate_limit::GRACE;
+use crate::rate_limit::quota::{Asker, Rules, Slot, Time};
+use crate::rate_limit::shared_calls::{
+    Call, EVER, Event, PROGRAMS, Sent, TIMEOUT, calls, first, judge_arrivals, ms,
+};
 
 const SCHEDULES: u32 = 10_000;
-const PROGRAMS: usize = 3;
-/// No attempt takes longer, in milliseconds.
-const TIMEOUT: u64 = 400;
-/// Longer than any schedule takes.
-const EVER: u64 = 24 * 60 * 60 * 1000;
 /// So many states before the present one may a replica be.
 const LAG: usize = 4;
 
@@ -35,21 +33,6 @@ struct Schedule {
     window: u64,
     calls: Vec<Call>,
     mishaps: Vec<(u64, Mishap)>,
-}
-
-#[derive(Clone, Debug)]
-struct Call {
-    start: u64,
-    program: usize,
-    lane: Lane,
-    outcome: Outcome,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Outcome {
-    Answered { there: u64, back: u64 },
-    Lost { after: u64, late: u64 },
-    Unsent { after: u64 },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,19 +49,6 @@ enum Mishap {
 }
 
 fn schedules() -> impl Strategy<Value = Schedule> {
-    let outcome = prop_oneof![
-        6 => (0..200_u64, 0..200_u64).prop_map(|(there, back)| Outcome::Answered { there, back }),
-        1 => (0..200_u64, 0..=10_000_u64).prop_map(|(after, late)| Outcome::Lost { after, late }),
-        1 => (0..200_u64).prop_map(|after| Outcome::Unsent { after }),
-    ];
-    let lane = prop_oneof![Just(Lane::Read), Just(Lane::Write)];
-    let call = (0..2_000_u64, 0..PROGRAMS, lane, outcome);
-    let call = call.prop_map(|(start, program, lane, outcome)| Call {
-        start,
-        program,
-        lane,
-        outcome,
-    });
     let jump = prop_oneof![
         200..10_000_i64,
         -10_000..-200_i64,
@@ -93,9 +63,8 @@ fn schedules() -> impl Strategy<Value = Schedule> {
         2 => any::<bool>().prop_map(Mishap::Restart),
         2 => (0..LAG).prop_map(Mishap::GoBack),
     ];
-    let calls = prop::collection::vec(call, 1..30);
     let mishaps = prop::collection::vec((0..9_000_u64, mishap), 0..6);
-    (1..6_usize, 1_000..6_000_u64, calls, mishaps).prop_map(|(limit, window, calls, mishaps)| {
+    (1..6_usize, 1_000..6_000_u64, calls(), mishaps).prop_map(|(limit, window, calls, mishaps)| {
         Schedule {
             limit,
             window,
@@ -124,16 +93,6 @@ fn no_crash_and_no_loss_breaks_the_quota_or_holds_anybody_up() {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Mishap(usize),
-    Start(usize),
-    /// A program looks, if a call of it waits.
-    Look(usize),
-    /// The call has ended, unless its program was killed since.
-    End(usize, u64),
-}
-
 #[derive(Default)]
 struct Program {
     /// How often it was started.
@@ -144,16 +103,6 @@ struct Program {
     /// How often it has looked in a row without a slot.
     looked: u32,
     loses_answer: bool,
-}
-
-/// A request that was sent.
-struct Sent {
-    call: usize,
-    at: u64,
-    arrives: Option<u64>,
-    slot: Slot,
-    /// When its slot is free, by the quota's time.
-    free: Time,
 }
 
 /// What Redis said last.
@@ -246,7 +195,7 @@ impl<'a> World<'a> {
         if self.programs.iter().any(|p| !p.waiting.is_empty()) {
             return Err("somebody waits, and nobody looks".to_owned());
         }
-        self.judge_arrivals()
+        judge_arrivals(&self.sent, &self.lost, &self.rules)
     }
 
     /// A step of a program, which is taken twice where the answer is lost.
@@ -289,20 +238,12 @@ impl<'a> World<'a> {
     fn ask(&mut self, program: usize) -> Result<(), String> {
         let calls = &self.schedule.calls;
         let waiting = &self.programs[program].waiting;
-        let write = waiting
-            .iter()
-            .position(|call| calls[*call].lane == Lane::Write);
-        let Some(position) = write.or((!waiting.is_empty()).then_some(0)) else {
+        let Some(position) = first(calls, waiting) else {
             return Ok(());
         };
         let index = waiting[position];
         let call = &calls[index];
-        let asker = Asker {
-            program: Some(program as u64),
-            lane: call.lane,
-            waited: ms(self.now.saturating_sub(call.start)),
-            lease: ms(TIMEOUT),
-        };
+        let asker = call.asker(self.now);
         let ticket = fastrand::u64(..);
         let reply = self.step(program, &[], Some((ticket, asker)))?;
         if reply.taken {
@@ -327,20 +268,14 @@ impl<'a> World<'a> {
     }
 
     fn send(&mut self, call: usize, ticket: u64, reply: &Reply) {
-        let Call {
-            program, outcome, ..
-        } = self.schedule.calls[call];
-        let (arrives, ends) = match outcome {
-            Outcome::Answered { there, back } => (Some(there), there + back),
-            Outcome::Lost { after, late } => (Some(after + late), after),
-            Outcome::Unsent { after } => (None, after),
-        };
-        let end = Event::End(self.sent.len(), self.programs[program].life);
-        self.at(self.now + ends, end);
+        let made = &self.schedule.calls[call];
+        let (arrives, ends) = made.times(self.now);
+        let life = self.programs[made.program].life;
+        self.at(ends, Event::End(self.sent.len(), life));
         self.sent.push(Sent {
             call,
             at: self.now,
-            arrives: arrives.map(|after| self.now + after),
+            arrives,
             slot: Slot {
                 lineage: reply.lineage,
                 ticket,
@@ -354,11 +289,7 @@ impl<'a> World<'a> {
         if self.programs[call.program].life != life {
             return Ok(());
         }
-        let (end, kept) = match call.outcome {
-            Outcome::Answered { .. } => (End::Accepted { remaining: None }, self.rules.window),
-            Outcome::Lost { .. } => (End::Unanswered, self.rules.window + GRACE),
-            Outcome::Unsent { .. } => (End::Unsent, Duration::ZERO),
-        };
+        let (end, kept) = call.end(&self.rules);
         let slot = self.sent[index].slot;
         // Judged after it is told.
         self.sent[index].free = Time::MAX;
@@ -452,26 +383,4 @@ impl<'a> World<'a> {
         }
         Ok(())
     }
-
-    fn judge_arrivals(&self) -> Result<(), String> {
-        // Where everything was lost, what was under way then may be one too many each.
-        let arrived = self.sent.iter().filter_map(|sent| {
-            let arrives = sent.arrives?;
-            let across = |lost: &u64| (sent.at..arrives).contains(lost);
-            (!self.lost.iter().any(across)).then_some(arrives)
-        });
-        let mut arrived: Vec<_> = arrived.collect();
-        arrived.sort_unstable();
-        for pair in arrived.windows(self.schedule.limit + 1) {
-            let apart = pair[self.schedule.limit] - pair[0];
-            if apart < self.schedule.window {
-                return Err(format!("{} arrivals within {apart} ms", pair.len()));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
 }
