@@ -64,12 +64,14 @@ pub use request_list::RequestList;
 pub use response::{Page, Response};
 pub use retry::RetryPolicy;
 
-/// How values are read that came without a type, for `huntctl` alone; no part of the API.
+/// What `huntctl` of the same release does as the client does; no part of the API.
 #[doc(hidden)]
-pub mod __read {
+pub mod __huntctl {
     use crate::jiff::{Timestamp, civil::Date};
     use crate::{lenient, surrogates, timestamp};
     use serde_json::Value;
+
+    pub use crate::visible::is_obeyed;
 
     /// The whole number that a value stands for, in whatever form.
     pub fn integer(value: &Value) -> Option<i64> {

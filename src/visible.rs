@@ -34,7 +34,7 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
 /// Control characters, and the invisible characters that change how others are shown or compared:
 /// joiners and marks of direction, bidirectional overrides and isolates, the byte order
 /// mark, tags.
-pub(crate) fn is_obeyed(c: char) -> bool {
+pub fn is_obeyed(c: char) -> bool {
     let invisible = matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'

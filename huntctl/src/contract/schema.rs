@@ -1,4 +1,4 @@
-//! What a value of a request may be, and whether one is.
+//! What a value may be by the document, and whether one of a request is.
 //!
 //! All that is refused here is what the server would refuse, too, after it has cost a request.
 //! A keyword that is not read here, such as `pattern`, is left to the server.
@@ -21,6 +21,8 @@ pub struct Schema {
     pub nullable: bool,
     /// What the server takes where it is left out.
     pub default: Option<Value>,
+    /// The function that brings the several shapes of an answer into one.
+    pub decode: Option<String>,
 }
 
 /// The form of a value.
@@ -107,6 +109,10 @@ impl Schema {
             docs: text(&node, "description"),
             nullable: is(&node, "nullable"),
             default: node.get("default").cloned(),
+            decode: node
+                .get("x-huntress-decode")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
         }
     }
 

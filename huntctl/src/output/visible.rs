@@ -37,14 +37,9 @@ fn is_break(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Control characters, and invisible ones that change how others are shown or compared: marks
-/// of direction, bidirectional overrides and isolates, joiners, the byte order mark, tags.
+/// Whether a terminal obeys it: what the client writes out, and line breaks and tabs.
 pub fn is_obeyed(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
+    c.is_control() || huntress::__huntctl::is_obeyed(c)
 }
 
 #[cfg(test)]

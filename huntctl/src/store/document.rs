@@ -5,9 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use huntress::http::Method;
 use serde_json::Value;
 
 use super::column::{Kind, Source, Wanted};
+use crate::contract::{Contract, Envelope, Kind as Shape, Operation, Schema};
 use crate::failure::{Exit, Failure};
 
 /// The operation that lists a table's records.
@@ -62,9 +64,10 @@ pub(super) fn tables(document: &str) -> Result<Vec<WantedTable>, Failure> {
         let text = format!("the OpenAPI document cannot be read: {error}");
         Failure::new(Exit::Failed, text)
     })?;
-    let document = Document(&document);
-    let mut tables: Vec<_> = document.lists().collect();
-    set_parents(&document, &mut tables);
+    let contract = Contract::read(document);
+    let lists = contract.operations().iter();
+    let mut tables: Vec<_> = lists.filter_map(|list| table(&contract, list)).collect();
+    set_parents(&contract, &mut tables);
     tables.retain(|table| table.list.path.contains('{') == table.list.parent.is_some());
     tables.sort_by_key(|table| {
         let of_parent = table.list.parent.is_some();
@@ -73,188 +76,116 @@ pub(super) fn tables(document: &str) -> Result<Vec<WantedTable>, Failure> {
     Ok(tables)
 }
 
-#[derive(Clone, Copy)]
-struct Document<'a>(&'a Value);
-
-impl<'a> Document<'a> {
-    fn paths(self) -> impl Iterator<Item = (&'a String, &'a Value)> {
-        let paths = self.0["paths"].as_object().into_iter().flatten();
-        paths.filter_map(|(path, operations)| Some((path, operations.get("get")?)))
+/// The table of an operation that lists records.
+fn table(contract: &Contract, operation: &Operation) -> Option<WantedTable> {
+    let (key, paged) = match &operation.answer.envelope {
+        Envelope::Page(key) => (key, true),
+        Envelope::List(key) => (key, false),
+        Envelope::Record(_) | Envelope::Bare | Envelope::Nothing => return None,
+    };
+    if operation.deprecated || operation.method != Method::GET {
+        return None;
     }
+    let listed = properties(contract, operation);
+    let mut all = listed.clone();
+    let mut detail = BTreeSet::new();
+    let single = single(contract, &operation.path);
+    for (name, property) in single.map_or_else(BTreeMap::new, |it| properties(contract, it)) {
+        all.entry(name.clone()).or_insert_with(|| {
+            detail.insert(name);
+            property
+        });
+    }
+    let is = |name: &str, wanted| listed.get(name).is_some_and(|it| kind(it) == wanted);
+    Some(WantedTable {
+        name: operation.id.trim_start_matches("list_").to_owned(),
+        has_id: listed.contains_key("id"),
+        numbered: is("id", Kind::Integer),
+        shows_changes: is("updated_at", Kind::Moment) && can_be_sorted_by_change(operation),
+        columns: columns(&all),
+        detail,
+        list: ListOperation {
+            operation: operation.id.clone(),
+            path: operation.path.clone(),
+            key: key.clone(),
+            account_scope: operation.scoped,
+            parent: None,
+            paged,
+        },
+        parent_column: None,
+        nested_in: None,
+    })
+}
 
-    /// A schema that may be a reference, or a reference with words of its own (`allOf`).
-    fn resolved(self, mut schema: &'a Value) -> &'a Value {
-        // A schema that refers to itself ends here.
-        for _ in 0..16 {
-            let next = match (schema["$ref"].as_str(), schema["allOf"].as_array()) {
-                (Some(reference), _) => self.0.pointer(reference.trim_start_matches('#')),
-                (None, Some(parts)) if parts.len() == 1 && schema["properties"].is_null() => {
-                    parts.first()
-                }
-                _ => return schema,
-            };
-            let Some(next) = next else { return schema };
-            schema = next;
+fn properties(contract: &Contract, operation: &Operation) -> BTreeMap<String, Schema> {
+    contract.fields(operation).into_iter().collect()
+}
+
+/// A list's single resource: that of the path with one id more.
+fn single<'a>(contract: &'a Contract, list: &str) -> Option<&'a Operation> {
+    let is_one = |operation: &&Operation| {
+        let id = operation.path.strip_prefix(list);
+        let id = id.and_then(|id| id.strip_prefix("/{")?.strip_suffix('}'));
+        operation.method == Method::GET && id.is_some_and(|id| !id.contains('/'))
+    };
+    contract.operations().iter().find(is_one)
+}
+
+fn can_be_sorted_by_change(operation: &Operation) -> bool {
+    let mut parameters = operation.parameters.iter();
+    parameters.any(|parameter| match &parameter.schema.kind {
+        Shape::OneOf(choices) if parameter.name == "sort_field" => {
+            choices.iter().any(|choice| choice.value == "updated_at")
         }
-        schema
-    }
+        _ => false,
+    })
+}
 
-    /// All properties of an object, those of its parts (`allOf`, `oneOf`, `anyOf`) included.
-    fn properties(self, schema: &'a Value) -> BTreeMap<&'a str, &'a Value> {
-        let mut properties = BTreeMap::new();
-        let mut open = vec![(schema, 0)];
-        while let Some((schema, depth)) = open.pop() {
-            let schema = self.resolved(schema);
-            for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-                properties.entry(name.as_str()).or_insert(property);
-            }
-            let parts = ["allOf", "oneOf", "anyOf"].map(|key| schema[key].as_array());
-            let parts = parts.into_iter().flatten().flatten();
-            if depth < 8 {
-                open.extend(parts.map(|part| (part, depth + 1)));
-            }
-        }
-        properties
-    }
-
-    fn answer(self, operation: &'a Value) -> &'a Value {
-        let content = &operation["responses"]["200"]["content"];
-        self.resolved(&content["application/json"]["schema"])
-    }
-
-    fn lists(self) -> impl Iterator<Item = WantedTable> {
-        self.paths().filter_map(move |(path, operation)| {
-            let answer = self.answer(operation);
-            let envelope = &answer["x-huntress-envelope"];
-            let key = envelope["items"].as_str()?;
-            if operation["deprecated"] == true {
-                return None;
-            }
-            let name = operation["operationId"].as_str()?;
-            let list = ListOperation {
-                operation: name.to_owned(),
-                path: path.clone(),
-                key: key.to_owned(),
-                account_scope: operation["x-huntress-account-scope"] == true,
-                parent: None,
-                paged: envelope["kind"] == "page",
-            };
-            let item = &answer["properties"][key]["items"];
-            Some(self.table(list, item, operation))
-        })
-    }
-
-    fn table(self, list: ListOperation, item: &'a Value, operation: &'a Value) -> WantedTable {
-        let listed = self.properties(item);
-        let mut properties = listed.clone();
-        let single = self.single(&list.path);
-        let more = single.map_or_else(BTreeMap::new, |single| self.properties(single));
-        let mut detail = BTreeSet::new();
-        for (name, property) in more {
-            properties.entry(name).or_insert_with(|| {
-                detail.insert(name.to_owned());
-                property
-            });
-        }
-        let name = list.operation.trim_start_matches("list_").to_owned();
-        WantedTable {
-            name,
-            has_id: listed.contains_key("id"),
-            numbered: listed
-                .get("id")
-                .is_some_and(|id| self.kind(id) == Kind::Integer),
-            shows_changes: listed
-                .get("updated_at")
-                .is_some_and(|property| self.kind(property) == Kind::Moment)
-                && self.can_be_sorted_by_change(operation),
-            columns: self.columns(&properties),
-            detail,
-            list,
-            parent_column: None,
-            nested_in: None,
-        }
-    }
-
-    /// The schema of a list's single resource: that of the path with one id more.
-    fn single(self, list: &str) -> Option<&'a Value> {
-        let is_one = |path: &str| {
-            let id = path.strip_prefix(list).and_then(|id| id.strip_prefix("/{"));
-            id.and_then(|id| id.strip_suffix('}'))
-                .is_some_and(|id| !id.contains('/'))
-        };
-        let (_, operation) = self.paths().find(|(path, _)| is_one(path))?;
-        let answer = self.answer(operation);
-        let key = answer["x-huntress-envelope"]["key"].as_str()?;
-        answer["properties"].get(key)
-    }
-
-    fn can_be_sorted_by_change(self, operation: &'a Value) -> bool {
-        let parameters = operation["parameters"].as_array().into_iter().flatten();
-        let mut parameters = parameters.map(|parameter| self.resolved(parameter));
-        parameters.any(|parameter| {
-            let schema = &parameter["schema"];
-            let narrowed = schema["x-huntress-values"].as_array();
-            let values = narrowed.or_else(|| self.resolved(schema)["enum"].as_array());
-            let mut values = values.into_iter().flatten();
-            parameter["name"] == "sort_field" && values.any(|value| value == "updated_at")
-        })
-    }
-
-    fn columns(self, properties: &BTreeMap<&'a str, &'a Value>) -> Vec<Wanted> {
-        let mut columns = Vec::new();
-        for (name, property) in properties {
-            let kind = self.kind(property);
-            let decode = property["x-huntress-decode"].as_str().map(str::to_owned);
-            let source = Source::Field((*name).to_owned());
+fn columns(properties: &BTreeMap<String, Schema>) -> Vec<Wanted> {
+    let mut columns = Vec::new();
+    for (name, property) in properties {
+        columns.push(Wanted {
+            source: Source::Field(name.clone()),
+            kind: kind(property),
+            decode: property.decode.clone(),
+        });
+        if is_reference(property) {
             columns.push(Wanted {
-                source,
-                kind,
-                decode,
+                source: Source::IdOf(name.clone()),
+                kind: Kind::Integer,
+                decode: None,
             });
-            if kind == Kind::Json && self.is_reference(property) {
-                let source = Source::IdOf((*name).to_owned());
-                let kind = Kind::Integer;
-                columns.push(Wanted {
-                    source,
-                    kind,
-                    decode: None,
-                });
-            }
-        }
-        columns
-    }
-
-    fn kind(self, property: &'a Value) -> Kind {
-        let schema = self.resolved(property);
-        match (schema["type"].as_str(), schema["format"].as_str()) {
-            (Some("integer"), _) => Kind::Integer,
-            (Some("number"), _) => Kind::Real,
-            (Some("boolean"), _) => Kind::Boolean,
-            (Some("string"), Some("date-time")) => Kind::Moment,
-            (Some("string"), Some("date")) => Kind::Date,
-            (Some("string"), _) => Kind::Text,
-            _ => Kind::Json,
         }
     }
+    columns
+}
 
-    /// Whether it is another record in short: an object that has an `id`.
-    fn is_reference(self, property: &'a Value) -> bool {
-        let id = &self.resolved(property)["properties"]["id"];
-        !id.is_null() && self.kind(id) == Kind::Integer
-    }
-
-    /// The name of the schema of a list's records.
-    fn item_name(self, list: &ListOperation) -> Option<&'a str> {
-        let answer = self.answer(&self.0["paths"][&list.path]["get"]);
-        answer["properties"][&list.key]["items"]["$ref"].as_str()
+fn kind(schema: &Schema) -> Kind {
+    match &schema.kind {
+        Shape::Integer { .. } => Kind::Integer,
+        Shape::Number => Kind::Real,
+        Shape::Boolean => Kind::Boolean,
+        Shape::Moment => Kind::Moment,
+        Shape::Date => Kind::Date,
+        Shape::Text { .. } | Shape::OneOf(_) => Kind::Text,
+        Shape::List { .. } | Shape::Object(_) | Shape::Any => Kind::Json,
     }
 }
 
-fn set_parents(document: &Document<'_>, tables: &mut [WantedTable]) {
+/// Whether it is another record in short: an object that has an `id`.
+fn is_reference(property: &Schema) -> bool {
+    let id = match &property.kind {
+        Shape::Object(object) => object.field("id"),
+        _ => None,
+    };
+    id.is_some_and(|id| kind(id) == Kind::Integer)
+}
+
+fn set_parents(contract: &Contract, tables: &mut [WantedTable]) {
     let parents: BTreeMap<_, _> = tables
         .iter()
         .filter(|table| !table.list.path.contains('{'))
-        .map(|table| (table.list.path.clone(), table.name.clone()))
+        .map(|table| (table.list.path.clone(), table.list.operation.clone()))
         .collect();
     for table in tables {
         let Some((before, rest)) = table.list.path.split_once("/{") else {
@@ -267,23 +198,40 @@ fn set_parents(document: &Document<'_>, tables: &mut [WantedTable]) {
         if rest.contains('{') {
             continue;
         }
-        table.nested_in = nested_in(*document, before, &table.list);
+        let name = parent.trim_start_matches("list_");
+        table.nested_in = nested_in(contract, parent, &table.list);
         table.parent_column = Some(match parameter {
-            "id" => format!("{}_id", parent.strip_suffix('s').unwrap_or(parent)),
+            "id" => format!("{}_id", name.strip_suffix('s').unwrap_or(name)),
             named => named.to_owned(),
         });
-        table.list.parent = Some(parent.clone());
+        table.list.parent = Some(name.to_owned());
     }
 }
 
-/// The field of a parent's record that holds records of this list: of the list's key, and a list
-/// of the same schema, or an object with such a list as its `items`.
-fn nested_in(document: Document<'_>, parent: &str, list: &ListOperation) -> Option<String> {
-    let answer = document.answer(&document.0["paths"][parent]["get"]);
-    let key = answer["x-huntress-envelope"]["items"].as_str()?;
-    let record = document.properties(&answer["properties"][key]["items"]);
-    let property = document.resolved(record.get(list.key.as_str())?);
-    let item = |list: &Value| list["items"]["$ref"].as_str().map(str::to_owned);
-    let held = item(property).or_else(|| item(document.resolved(&property["properties"]["items"])));
-    (held?.as_str() == document.item_name(list)?).then(|| list.key.clone())
+/// The field of a parent's record that holds records of this list: it is called as the list's
+/// key, and is a list of such records, or an object with such a list as its `items`.
+fn nested_in(contract: &Contract, parent: &str, list: &ListOperation) -> Option<String> {
+    let of = |operation| {
+        contract
+            .operation(operation)
+            .map(|it| properties(contract, it))
+    };
+    let field = of(parent)?.remove(&list.key)?;
+    let record = of(&list.operation)?;
+    let is_such = |items: &Schema| match &items.kind {
+        Shape::Object(object) => {
+            let names: BTreeSet<_> = object.fields.iter().map(|(name, _)| name).collect();
+            names.into_iter().eq(record.keys())
+        }
+        _ => false,
+    };
+    let held = match &field.kind {
+        Shape::List { items, .. } => is_such(items),
+        Shape::Object(object) => match object.field("items").map(|it| &it.kind) {
+            Some(Shape::List { items, .. }) => is_such(items),
+            _ => false,
+        },
+        _ => false,
+    };
+    held.then(|| list.key.clone())
 }

@@ -3,7 +3,7 @@
 //! As the library does with its types: what says the same in another form is converted, what
 //! would lose something does not fit.
 
-use huntress::__read as read;
+use huntress::__huntctl as read;
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 

@@ -39,7 +39,7 @@ impl<'a> Nested<'a> {
         let total = held
             .total_count
             .as_ref()
-            .and_then(huntress::__read::integer);
+            .and_then(huntress::__huntctl::integer);
         let total = total.and_then(|total| usize::try_from(total).ok());
         let told = held
             .has_more

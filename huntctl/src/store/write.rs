@@ -336,7 +336,7 @@ fn decide(before: Known, now: Known, shows_detail: bool) -> Decision {
 
 /// Half of a character, which no text of a database can hold, as one character that can.
 fn mended(json: &str) -> std::borrow::Cow<'_, str> {
-    huntress::__read::mended(json).map_or(json.into(), Into::into)
+    huntress::__huntctl::mended(json).map_or(json.into(), Into::into)
 }
 
 impl Written {

@@ -94,13 +94,18 @@ fn document(properties: &Map<String, Value>) -> Value {
     properties.insert("id".into(), json!({"type": "integer"}));
     let answer = json!({
         "x-huntress-envelope": {"kind": "page", "items": "things"},
-        "properties": {"things": {"items": {"properties": properties}}}
+        "type": "object",
+        "properties": {"things": {"type": "array", "items": {"type": "object", "properties": properties}}}
     });
+    let reference = json!({"$ref": "#/components/schemas/Things"});
     let operation = json!({
         "operationId": "list_things",
-        "responses": {"200": {"content": {"application/json": {"schema": answer}}}}
+        "responses": {"200": {"content": {"application/json": {"schema": reference}}}}
     });
-    json!({"paths": {"/v1/things": {"get": operation}}})
+    json!({
+        "components": {"schemas": {"Things": answer}},
+        "paths": {"/v1/things": {"get": operation}}
+    })
 }
 
 fn cell(column: &str, kind: Kind) -> String {
