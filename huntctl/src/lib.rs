@@ -7,6 +7,7 @@ pub mod config;
 pub mod contract;
 pub mod database;
 pub mod failure;
+pub mod forward;
 pub mod log;
 pub mod output;
 pub mod progress;

@@ -1,0 +1,264 @@
+//! What the mappings make of good records.
+
+use huntctl::forward::{Change, Kind, Mapping};
+use serde_json::{Value, json};
+
+use crate::samples;
+
+fn events(mapping: Mapping) -> Value {
+    let events = Kind::ALL.into_iter().map(|kind| {
+        let full = mapping.map(&samples::told(kind, &samples::full(kind)));
+        let bare = json!({"id": 1});
+        let mut told = samples::told(kind, &bare);
+        (told.organization, told.agent_hostname) = (None, None);
+        (told.account.name, told.account.subdomain) = (None, None);
+        told.change = Change::Updated;
+        let bare = mapping.map(&told);
+        (kind.name().to_owned(), json!({"bare": bare, "full": full}))
+    });
+    events.collect::<serde_json::Map<_, _>>().into()
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap()
+}
+
+#[test]
+fn raw() {
+    insta::assert_snapshot!(pretty(&events(Mapping::Raw)));
+}
+
+#[test]
+fn socfortress() {
+    insta::assert_snapshot!(pretty(&events(Mapping::Socfortress)));
+}
+
+#[test]
+fn ecs() {
+    insta::assert_snapshot!(pretty(&events(Mapping::Ecs)));
+}
+
+#[test]
+fn ocsf() {
+    insta::assert_snapshot!(pretty(&events(Mapping::Ocsf)));
+}
+
+#[test]
+fn names_lead_to_mappings_and_kinds() {
+    for mapping in Mapping::ALL {
+        assert_eq!(Mapping::from_name(mapping.name()), Some(mapping));
+    }
+    assert_eq!(Mapping::from_name("ECS"), None);
+    for kind in Kind::ALL {
+        assert_eq!(Kind::from_name(kind.name()), Some(kind));
+    }
+}
+
+/// What is done about a record, by its status and by whether it was told before.
+#[test]
+fn activities() {
+    let cases = [
+        (
+            Kind::Incident,
+            "sent",
+            Change::New,
+            200_501,
+            "incident-created",
+        ),
+        (
+            Kind::Incident,
+            "sent",
+            Change::Updated,
+            200_502,
+            "incident-updated",
+        ),
+        (
+            Kind::Incident,
+            "auto_remediating",
+            Change::Updated,
+            200_502,
+            "incident-updated",
+        ),
+        (
+            Kind::Incident,
+            "closed",
+            Change::New,
+            200_503,
+            "incident-closed",
+        ),
+        (
+            Kind::Incident,
+            "dismissed",
+            Change::Updated,
+            200_503,
+            "incident-closed",
+        ),
+        (
+            Kind::Incident,
+            "partner_dismissed",
+            Change::Updated,
+            200_503,
+            "incident-closed",
+        ),
+        (
+            Kind::Incident,
+            "deleting",
+            Change::Updated,
+            200_503,
+            "incident-closed",
+        ),
+        (
+            Kind::Incident,
+            "brand_new",
+            Change::Updated,
+            200_502,
+            "incident-updated",
+        ),
+        (
+            Kind::Escalation,
+            "overdue",
+            Change::Updated,
+            200_502,
+            "escalation-updated",
+        ),
+        (
+            Kind::Escalation,
+            "resolved",
+            Change::Updated,
+            200_503,
+            "escalation-closed",
+        ),
+        (
+            Kind::Signal,
+            "reported",
+            Change::New,
+            200_401,
+            "signal-created",
+        ),
+        (
+            Kind::Signal,
+            "closed",
+            Change::New,
+            200_403,
+            "signal-closed",
+        ),
+        (Kind::Agent, "closed", Change::New, 500_102, "agent-created"),
+        (
+            Kind::Identity,
+            "closed",
+            Change::Updated,
+            500_302,
+            "identity-updated",
+        ),
+    ];
+    for (kind, status, change, type_uid, action) in cases {
+        let mut record = samples::full(kind);
+        record["status"] = json!(status);
+        let mut told = samples::told(kind, &record);
+        told.change = change;
+        assert_eq!(Mapping::Ocsf.map(&told)["type_uid"], type_uid, "{status}");
+        assert_eq!(Mapping::Ecs.map(&told)["event"]["action"], action);
+    }
+}
+
+/// Where a person is led to.
+#[test]
+fn addresses() {
+    let record = json!({"id": 12});
+    let mut told = samples::told(Kind::Incident, &record);
+    assert_eq!(
+        told.url(),
+        "https://example-partner.huntress.io/org/7/incident_reports/12"
+    );
+    for subdomain in [None, Some(""), Some("evil.example/"), Some("a b")] {
+        told.account.subdomain = subdomain;
+        assert_eq!(told.url(), "https://api.huntress.io/v1/incident_reports/12");
+    }
+    told.account.subdomain = Some("example");
+    told.organization = None;
+    assert_eq!(told.url(), "https://api.huntress.io/v1/incident_reports/12");
+    let told = samples::told(Kind::Agent, &record);
+    assert_eq!(told.url(), "https://api.huntress.io/v1/agents/12");
+}
+
+/// The moment of a state, in all spellings, and what stands in for it.
+#[test]
+fn times() {
+    let seen = "2026-06-02T09:30:00Z";
+    let cases = [
+        (
+            json!({"updated_at": "2026-06-01T12:00:00+02:00"}),
+            "2026-06-01T10:00:00Z",
+        ),
+        (
+            json!({"updated_at": "2026-06-01 12:00:00 UTC"}),
+            "2026-06-01T12:00:00Z",
+        ),
+        (
+            json!({"updated_at": "2026-06-01T12:00:00.123456"}),
+            "2026-06-01T12:00:00.123456Z",
+        ),
+        (
+            json!({"updated_at": "yesterday", "created_at": "2026-06-01T12:00:00Z"}),
+            "2026-06-01T12:00:00Z",
+        ),
+        (
+            json!({"updated_at": null, "status_updated_at": "2026-06-01T13:00:00Z", "sent_at": "2026-06-01T12:00:00Z"}),
+            "2026-06-01T13:00:00Z",
+        ),
+        (json!({"updated_at": "1969-12-31T23:59:59Z"}), seen),
+        (json!({"updated_at": "-009999-01-02T01:59:59Z"}), seen),
+        (json!({"updated_at": "2026-02-30T12:00:00Z"}), seen),
+        (json!({"updated_at": 1_780_000_000}), seen),
+        (json!({}), seen),
+        (json!("odd"), seen),
+    ];
+    for (record, time) in cases {
+        let told = samples::told(Kind::Incident, &record);
+        assert_eq!(told.time(), samples::time(time), "{record}");
+        assert_eq!(Mapping::Ecs.map(&told)["@timestamp"], time);
+        assert_eq!(Mapping::Socfortress.map(&told)["timestamp"], time);
+        let milliseconds = samples::time(time).as_millisecond();
+        assert_eq!(Mapping::Ocsf.map(&told)["time"], milliseconds);
+    }
+}
+
+/// Who or what a signal is about, by the kind of its entity.
+#[test]
+fn entities_of_signals() {
+    // Kind, whether it is a host, whether it is a person, whether it is a service.
+    let cases = [
+        ("agent", true, false, false),
+        ("identity", false, true, false),
+        ("mailbox", false, true, false),
+        ("user_entity", false, true, false),
+        ("service_principal", false, false, true),
+        ("source", false, false, false),
+        ("brand_new", false, false, false),
+    ];
+    for (kind, is_host, is_person, is_service) in cases {
+        let record = json!({"id": 1, "entity": {"id": 9, "type": kind, "name": "thing"}});
+        let told = samples::told(Kind::Signal, &record);
+        let event = Mapping::Ecs.map(&told);
+        assert_eq!(event["host"]["name"] == "thing", is_host, "{kind}");
+        assert_eq!(event["user"]["name"] == "thing", is_person, "{kind}");
+        assert_eq!(event["service"]["name"] == "thing", is_service, "{kind}");
+        assert_eq!(event["huntress"]["signal"]["entity"]["name"], "thing");
+        let event = Mapping::Ocsf.map(&told);
+        assert_eq!(event["device"]["hostname"] == "thing", is_host, "{kind}");
+        assert_eq!(event["resources"][0]["name"] == "thing", !is_host, "{kind}");
+    }
+}
+
+/// A configured code of a customer is taken before the number of the organization.
+#[test]
+fn customer_codes() {
+    let record = json!({"id": 12});
+    let mut told = samples::told(Kind::Incident, &record);
+    let code = |told: &_| Mapping::Socfortress.map(told)["customer_code"].clone();
+    assert_eq!(code(&told), "7");
+    told.customer_code = Some("EX01");
+    assert_eq!(code(&told), "EX01");
+    (told.customer_code, told.organization) = (Some(" "), None);
+    assert_eq!(code(&told), Value::Null);
+}
