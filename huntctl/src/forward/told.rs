@@ -199,7 +199,7 @@ impl<'a> Told<'a> {
             Kind::Agent | Kind::Identity => &[],
         };
         self.text("status")
-            .is_some_and(|status| over.contains(&&*status))
+            .is_some_and(|status| over.contains(&&*status.to_lowercase()))
     }
 
     /// The name of the one host that it is about.

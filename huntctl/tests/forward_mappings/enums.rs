@@ -84,6 +84,7 @@ fn severities() {
         (json!("low"), json!(21), 2, "Low"),
         (json!("high"), json!(73), 4, "High"),
         (json!("critical"), json!(99), 5, "Critical"),
+        (json!("Critical"), json!(99), 5, "Critical"),
         (json!("medium"), Value::Null, 99, "medium"),
         (json!(" "), Value::Null, 0, "Unknown"),
         (json!({"level": 5}), Value::Null, 0, "Unknown"),

@@ -101,21 +101,31 @@ impl Field {
 
     /// The paths in the record of which nothing is lost with this field.
     fn carried(&self, told: &Told<'_>) -> Vec<&'static str> {
-        let sources = self.sources.iter().copied();
-        let can = |read: fn(&Value) -> Option<Value>| {
-            move |path: &&str| told.at(path).and_then(read).is_some()
+        let read: fn(&Value) -> Option<Value> = match self.make {
+            _ if !self.is_whole => return Vec::new(),
+            Make::FirstOf(read) => read,
+            Make::Fixed(_) | Make::From(_) => |value| Some(json!(read::text(value)?)),
         };
+        let is_read = |path: &&str| {
+            let value = told.at(path).filter(|value| is_shallow(value));
+            value.and_then(read).is_some()
+        };
+        let sources = self.sources.iter().copied().filter(is_read);
         match self.make {
-            _ if !self.is_whole => Vec::new(),
-            Make::Fixed(_) => Vec::new(),
             // The others are not looked at.
-            Make::FirstOf(read) => sources.filter(can(read)).take(1).collect(),
-            Make::From(_) => {
-                let text = |value: &Value| read::text(value).map(Value::from);
-                sources.filter(can(text)).collect()
-            }
+            Make::FirstOf(_) => sources.take(1).collect(),
+            Make::Fixed(_) | Make::From(_) => sources.collect(),
         }
     }
+}
+
+/// Whether it is no object and has none in it.
+fn is_shallow(value: &Value) -> bool {
+    let is_flat = |value: &Value| !value.is_object() && !value.is_array();
+    is_flat(value)
+        || value
+            .as_array()
+            .is_some_and(|list| list.iter().all(is_flat))
 }
 
 /// The event that these fields make.

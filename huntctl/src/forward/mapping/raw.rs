@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::field::{self, Field};
+use super::{
+    field::{self, Field},
+    read,
+};
 use crate::forward::{Change, Told};
 
 /// The key that no record has.
@@ -42,7 +45,7 @@ pub(super) const FIELDS: &[Field] = &[
         "string",
         &["@account.name"],
         "",
-        |told| told.account.name.map(|name| json!(name)),
+        |told| Some(json!(read::plain(told.account.name?)?)),
     ),
     Field::from(
         "huntctl.organization.id",
@@ -56,14 +59,14 @@ pub(super) const FIELDS: &[Field] = &[
         "string",
         &["@organization.name"],
         "",
-        |told| Some(json!(told.organization?.name?)),
+        |told| Some(json!(read::plain(told.organization?.name?)?)),
     ),
     Field::from(
         "huntctl.agent_hostname",
         "string",
         &["@agent_hostname"],
         "",
-        |told| told.agent_hostname.map(|name| json!(name)),
+        |told| Some(json!(read::plain(told.agent_hostname?)?)),
     ),
 ];
 

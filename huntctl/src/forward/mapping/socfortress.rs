@@ -137,7 +137,7 @@ const COMMON: &[Field] = &[
         Some(json!(told.account.id))
     }),
     Field::from("account_name", "string", &["@account.name"], "", |told| {
-        told.account.name.map(|name| json!(name))
+        Some(json!(read::plain(told.account.name?)?))
     }),
     Field::from(
         "organization_id",
@@ -151,7 +151,7 @@ const COMMON: &[Field] = &[
         "string",
         &["@organization.name"],
         "",
-        |told| Some(json!(told.organization?.name?)),
+        |told| Some(json!(read::plain(told.organization?.name?)?)),
     ),
 ];
 
@@ -182,6 +182,9 @@ const INCIDENT: &[Field] = &[
         "the list, without its total",
         |told| {
             let items = read::items(told.at("remediations")?);
+            if items.is_empty() {
+                return None;
+            }
             let mut list = json!(items);
             list.sort_all_objects();
             Some(json!(list.to_string()))

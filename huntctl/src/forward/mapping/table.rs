@@ -27,10 +27,10 @@ pub struct Listing {
 }
 
 impl<T> Table<T> {
-    /// What is said for a value.
+    /// What is said for a value, in whatever case it is written.
     pub(super) fn get(&self, value: &str) -> Option<&'static T> {
         let mut rows = self.rows.iter();
-        rows.find(|(known, _)| *known == value)
+        rows.find(|(known, _)| known.eq_ignore_ascii_case(value))
             .map(|(_, said)| said)
     }
 }

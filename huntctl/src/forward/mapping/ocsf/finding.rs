@@ -242,7 +242,7 @@ pub(super) const DETECTION_FINDING: &[Field] = &[
         "boolean",
         &["status"],
         "whether it was reported",
-        |told| Some(json!(told.text("status")? == "reported")),
+        |told| Some(json!(told.text("status")?.eq_ignore_ascii_case("reported"))),
     ),
     timestamp("start_time", &["created_at"]),
     uid("finding_info.uid"),
