@@ -209,7 +209,19 @@ fn times() {
         (json!({"updated_at": "1969-12-31T23:59:59Z"}), seen),
         (json!({"updated_at": "-009999-01-02T01:59:59Z"}), seen),
         (json!({"updated_at": "2026-02-30T12:00:00Z"}), seen),
-        (json!({"updated_at": 1_780_000_000}), seen),
+        (
+            json!({"updated_at": "2026-06-01 14:00:00 +0200"}),
+            "2026-06-01T12:00:00Z",
+        ),
+        (json!({"updated_at": "2026-06-01"}), "2026-06-01T00:00:00Z"),
+        (json!({"updated_at": 1_780_315_200}), "2026-06-01T12:00:00Z"),
+        (
+            json!({"updated_at": 1_780_315_200_500_i64}),
+            "2026-06-01T12:00:00.5Z",
+        ),
+        (json!({"updated_at": -1}), seen),
+        (json!({"updated_at": i64::MAX}), seen),
+        (json!({"updated_at": {"at": "2026-06-01T12:00:00Z"}}), seen),
         (json!({}), seen),
         (json!("odd"), seen),
     ];
@@ -261,4 +273,21 @@ fn customer_codes() {
     assert_eq!(code(&told), "EX01");
     (told.customer_code, told.organization) = (Some(" "), None);
     assert_eq!(code(&told), Value::Null);
+}
+
+/// Texts are taken over whole, however long they are and whatever is in them.
+#[test]
+fn long_texts_are_whole() {
+    let body = "\u{202e}\0\r\n<b>é".repeat(30_000);
+    let record = json!({"id": 12, "body": body});
+    let told = samples::told(Kind::Incident, &record);
+    let body = json!(body);
+    assert_eq!(Mapping::Raw.map(&told)["body"], body);
+    assert_eq!(Mapping::Socfortress.map(&told)["body"], body);
+    assert_eq!(
+        Mapping::Ecs.map(&told)["huntress"]["incident"]["body"],
+        body
+    );
+    let event = Mapping::Ocsf.map(&told);
+    assert_eq!(event["finding_info_list"][0]["desc"], body);
 }

@@ -8,5 +8,6 @@ mod ids;
 mod odd;
 mod pages;
 mod samples;
+mod simulator;
 mod sources;
 mod validity;

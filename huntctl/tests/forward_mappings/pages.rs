@@ -9,6 +9,8 @@ use std::{env, fs};
 use huntctl::forward::mapping::Field;
 use huntctl::forward::{Kind, Mapping};
 
+use serde_json::Value;
+
 use crate::{document, samples};
 
 const FROM: &str = "<!-- From here on made by `cargo test --test forward_mappings`. -->\n";
@@ -46,7 +48,7 @@ fn made(mapping: Mapping) -> String {
         .filter(|field| is_common(field))
         .copied()
         .collect();
-    section(&mut page, "All kinds", &common);
+    section(&mut page, "All kinds", Kind::Incident, &common);
     for (kind, fields) in Kind::ALL.into_iter().zip(&all) {
         let own: Vec<_> = fields
             .iter()
@@ -59,7 +61,7 @@ fn made(mapping: Mapping) -> String {
             kind.name()
         );
         if !own.is_empty() {
-            section(&mut page, &title, &own);
+            section(&mut page, &title, kind, &own);
         }
         match mapping {
             Mapping::Raw => {
@@ -101,11 +103,15 @@ fn is_same(one: &Field, other: &Field) -> bool {
         == (other.target, other.form, other.sources, other.how)
 }
 
-fn section(page: &mut String, title: &str, fields: &[&Field]) {
+fn section(page: &mut String, title: &str, kind: Kind, fields: &[&Field]) {
     let _ = writeln!(
         page,
-        "\n## {title}\n\n| field | type | from | how |\n|---|---|---|---|"
+        "\n## {title}\n\n| field | type | from | how | without it |\n|---|---|---|---|---|"
     );
+    // Of which nothing is known.
+    let mut bare = samples::told(kind, &Value::Null);
+    (bare.organization, bare.agent_hostname) = (None, None);
+    (bare.account.name, bare.account.subdomain) = (None, None);
     for field in fields {
         let sources: Vec<_> = field.sources.iter().map(|source| from(source)).collect();
         let sources = match sources.is_empty() {
@@ -116,10 +122,14 @@ fn section(page: &mut String, title: &str, fields: &[&Field]) {
             ("", 2..) => "the first that can be read",
             (how, _) => how,
         };
+        let without = match field.value(&bare) {
+            Some(_) => "always there",
+            None => "left out",
+        };
+        let (target, form) = (field.target, field.form);
         let _ = writeln!(
             page,
-            "| `{}` | {} | {sources} | {how} |",
-            field.target, field.form
+            "| `{target}` | {form} | {sources} | {how} | {without} |"
         );
     }
 }

@@ -46,16 +46,35 @@ pub(crate) fn flag(value: &Value) -> Option<bool> {
     value.as_bool()
 }
 
-/// A moment between 1970 and 9999, in the spellings that the API has had.
+/// A moment between 1970 and 9999, in the spellings that the API has had: with a zone, without
+/// one, which is UTC, and in seconds or milliseconds since 1970.
 pub(crate) fn time(value: &Value) -> Option<Timestamp> {
-    let text = value.as_str()?.trim();
-    let time = text.parse().ok().or_else(|| {
-        // Without a zone it is UTC.
-        let local = text.strip_suffix(" UTC").unwrap_or(text);
-        let local: DateTime = local.parse().ok()?;
-        Some(local.to_zoned(TimeZone::UTC).ok()?.timestamp())
-    })?;
+    let time = match value {
+        Value::String(text) => written_time(text.trim())?,
+        Value::Number(number) => {
+            // As seconds, larger ones are later than the year 5138.
+            const LARGEST_SECONDS: i64 = 100_000_000_000;
+            match number.as_i64()? {
+                seconds @ ..=LARGEST_SECONDS => Timestamp::from_second(seconds).ok()?,
+                milliseconds => Timestamp::from_millisecond(milliseconds).ok()?,
+            }
+        }
+        _ => return None,
+    };
     (time >= Timestamp::UNIX_EPOCH).then_some(time)
+}
+
+fn written_time(text: &str) -> Option<Timestamp> {
+    let local = |text: &str| {
+        let local: DateTime = text.parse().ok()?;
+        Some(local.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    };
+    let apart = || match text.rsplit_once(' ')? {
+        (time, "UTC") => local(time),
+        (time, offset) if offset.starts_with(['+', '-']) => format!("{time}{offset}").parse().ok(),
+        _ => None,
+    };
+    (text.parse().ok()).or_else(apart).or_else(|| local(text))
 }
 
 /// The texts of a list, the names of a map, or one text.
