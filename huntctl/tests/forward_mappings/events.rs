@@ -206,6 +206,10 @@ fn times() {
             json!({"updated_at": null, "status_updated_at": "2026-06-01T13:00:00Z", "sent_at": "2026-06-01T12:00:00Z"}),
             "2026-06-01T13:00:00Z",
         ),
+        (
+            json!({"status_updated_at": "2026-06-01T13:00:00Z", "created_at": "2026-06-01T12:00:00Z"}),
+            "2026-06-01T13:00:00Z",
+        ),
         (json!({"updated_at": "1969-12-31T23:59:59Z"}), seen),
         (json!({"updated_at": "-009999-01-02T01:59:59Z"}), seen),
         (json!({"updated_at": "2026-02-30T12:00:00Z"}), seen),
@@ -290,4 +294,208 @@ fn long_texts_are_whole() {
     );
     let event = Mapping::Ocsf.map(&told);
     assert_eq!(event["finding_info_list"][0]["desc"], body);
+}
+
+/// How far a record has come, as OCSF says it: status and verdict.
+#[test]
+fn states() {
+    let cases = [
+        (
+            Kind::Incident,
+            json!("sent"),
+            1,
+            "New",
+            json!(2),
+            "True Positive",
+        ),
+        (
+            Kind::Incident,
+            json!("auto_remediating"),
+            2,
+            "In Progress",
+            json!(2),
+            "True Positive",
+        ),
+        (
+            Kind::Incident,
+            json!("closed"),
+            5,
+            "Closed",
+            json!(2),
+            "True Positive",
+        ),
+        (
+            Kind::Incident,
+            json!("dismissed"),
+            5,
+            "Closed",
+            json!(3),
+            "Disregard",
+        ),
+        (
+            Kind::Incident,
+            json!("partner_dismissed"),
+            5,
+            "Closed",
+            json!(5),
+            "Benign",
+        ),
+        (
+            Kind::Incident,
+            json!("deleting"),
+            99,
+            "deleting",
+            json!(0),
+            "Unknown",
+        ),
+        (
+            Kind::Incident,
+            json!("draft"),
+            99,
+            "draft",
+            json!(0),
+            "Unknown",
+        ),
+        (
+            Kind::Incident,
+            json!("brand_new"),
+            99,
+            "brand_new",
+            json!(0),
+            "Unknown",
+        ),
+        (
+            Kind::Incident,
+            Value::Null,
+            0,
+            "Unknown",
+            json!(0),
+            "Unknown",
+        ),
+        (Kind::Escalation, json!("open"), 1, "New", Value::Null, ""),
+        (Kind::Escalation, json!("sent"), 1, "New", Value::Null, ""),
+        (
+            Kind::Escalation,
+            json!("overdue"),
+            1,
+            "New",
+            Value::Null,
+            "",
+        ),
+        (
+            Kind::Escalation,
+            json!("resolved"),
+            4,
+            "Resolved",
+            Value::Null,
+            "",
+        ),
+        (
+            Kind::Escalation,
+            json!("closed"),
+            99,
+            "closed",
+            Value::Null,
+            "",
+        ),
+        (
+            Kind::Signal,
+            json!("reported"),
+            2,
+            "In Progress",
+            Value::Null,
+            "",
+        ),
+        (
+            Kind::Signal,
+            json!("closed"),
+            3,
+            "Suppressed",
+            Value::Null,
+            "",
+        ),
+    ];
+    for (kind, status, id, caption, verdict_id, verdict) in cases {
+        let mut record = samples::full(kind);
+        record["status"] = status.clone();
+        let event = Mapping::Ocsf.map(&samples::told(kind, &record));
+        assert_eq!(event["status_id"], id, "{kind:?} {status}");
+        assert_eq!(event["status"], caption);
+        assert_eq!(event["verdict_id"], verdict_id, "{kind:?} {status}");
+        assert_eq!(event["verdict"].as_str().unwrap_or_default(), verdict);
+        assert_eq!(event["status_code"], status);
+    }
+}
+
+/// Addresses of hosts and people are taken in the spellings that a receiver knows, or not.
+#[test]
+fn addresses_of_hosts_and_people() {
+    let macs = [
+        ("00:00:5e:00:53:af", Some("00-00-5E-00-53-AF")),
+        ("00-00-5E-00-53-AF", Some("00-00-5E-00-53-AF")),
+        ("0000.5e00.53af", Some("00-00-5E-00-53-AF")),
+        ("00005e0053af", Some("00-00-5E-00-53-AF")),
+        ("00:00:5e:00:53", None),
+        ("00:00:5e:00:53:af:00", None),
+        ("00:00:5e:00:53:ag", None),
+        ("", None),
+    ];
+    for (text, mac) in macs {
+        let record = json!({"id": 1, "mac_addresses": [text]});
+        let told = samples::told(Kind::Agent, &record);
+        let list = mac.map(|mac| json!([mac])).unwrap_or_default();
+        assert_eq!(Mapping::Ecs.map(&told)["host"]["mac"], list, "{text}");
+        let mac = json!(mac.map(|mac| mac.replace('-', ":")));
+        assert_eq!(Mapping::Ocsf.map(&told)["device"]["mac"], mac, "{text}");
+    }
+    let ips = [
+        ("192.0.2.1", Some("192.0.2.1")),
+        ("2001:DB8:0::1", Some("2001:db8::1")),
+        ("192.0.2.256", None),
+        ("192.0.2.1/24", None),
+        ("fe80::1%eth0", None),
+        ("PC-021", None),
+    ];
+    for (text, ip) in ips {
+        let record = json!({"id": 1, "ipv4_address": text});
+        let told = samples::told(Kind::Agent, &record);
+        let list = ip.map(|ip| json!([ip])).unwrap_or_default();
+        assert_eq!(Mapping::Ecs.map(&told)["host"]["ip"], list, "{text}");
+        assert_eq!(Mapping::Ocsf.map(&told)["device"]["ip"], json!(ip));
+    }
+    let emails = [
+        ("user@example.com", true),
+        ("first.last+tag@mail.example.com", true),
+        ("user", false),
+        ("user@example", false),
+        ("user@.example", false),
+        ("us er@example.com", false),
+        ("user@exämple.com", false),
+        ("user@example.com\nx", false),
+    ];
+    for (text, is_taken) in emails {
+        let record = json!({"id": 1, "email": text});
+        let told = samples::told(Kind::Identity, &record);
+        let event = Mapping::Ocsf.map(&told);
+        let place = if is_taken {
+            &event["user"]["email_addr"]
+        } else {
+            &event["unmapped"]["email"]
+        };
+        assert_eq!(*place, text);
+        assert_eq!(Mapping::Ecs.map(&told)["user"]["email"], text);
+    }
+}
+
+/// The key of one's own is one's own, and what is no object is kept all the same.
+#[test]
+fn raw_records_of_other_forms() {
+    let record = json!({"id": 1, "huntctl": "theirs"});
+    let event = Mapping::Raw.map(&samples::told(Kind::Signal, &record));
+    assert_eq!(event["huntctl"]["kind"], "signal");
+    for record in [json!(null), json!([1, 2]), json!("text")] {
+        let event = Mapping::Raw.map(&samples::told(Kind::Signal, &record));
+        assert_eq!(event["record"], record);
+        assert_eq!(event["huntctl"]["kind"], "signal");
+    }
 }
