@@ -126,6 +126,29 @@ impl Kind {
 }
 
 impl<'a> Told<'a> {
+    /// A record that is told for the first time, with the organization that it names itself: by
+    /// number and name or by number alone, and none where it names several. The names that it
+    /// does not have and the host of [`agent_id`](Self::agent_id) are for the caller to add.
+    pub fn new(
+        kind: Kind,
+        id: i64,
+        record: &'a Value,
+        account: AccountRef<'a>,
+        seen_at: Timestamp,
+    ) -> Self {
+        Self {
+            kind,
+            id,
+            record,
+            account,
+            organization: organization_of(record),
+            agent_hostname: None,
+            customer_code: None,
+            seen_at,
+            change: Change::New,
+        }
+    }
+
     /// An id of the record in its state, for receivers that leave out what they have:
     /// `incident:12:` and 32 hexadecimal digits, which are made from all that the record says.
     /// The order of keys in the record does not matter.
@@ -285,4 +308,18 @@ impl<'a> Told<'a> {
     pub(super) fn text(&self, path: &str) -> Option<String> {
         read::text(self.at(path)?)
     }
+}
+
+fn organization_of(record: &Value) -> Option<OrganizationRef<'_>> {
+    let of = |value: &Value| read::integer(value.get("id").unwrap_or(value));
+    let organization = match record.get("organizations").and_then(Value::as_array) {
+        Some(list) if list.len() == 1 => &list[0],
+        Some(_) => return None,
+        None => (record.get("organization").filter(|it| of(it).is_some()))
+            .or_else(|| record.get("organization_id"))?,
+    };
+    Some(OrganizationRef {
+        id: of(organization)?,
+        name: organization.get("name").and_then(Value::as_str),
+    })
 }

@@ -1,6 +1,6 @@
 //! What the mappings make of good records.
 
-use huntctl::forward::{Change, Kind, Mapping};
+use huntctl::forward::{Change, Kind, Mapping, Told};
 use serde_json::{Value, json};
 
 use crate::samples;
@@ -497,5 +497,43 @@ fn raw_records_of_other_forms() {
         let event = Mapping::Raw.map(&samples::told(Kind::Signal, &record));
         assert_eq!(event["record"], record);
         assert_eq!(event["huntctl"]["kind"], "signal");
+    }
+}
+
+/// The organization that a record names itself, in all the forms that the API has for it.
+#[test]
+fn organizations() {
+    let cases = [
+        (json!({"organization_id": 7}), Some((7, None))),
+        (json!({"organization_id": "7"}), Some((7, None))),
+        (
+            json!({"organization": {"id": 7, "name": "Example"}}),
+            Some((7, Some("Example"))),
+        ),
+        (
+            json!({"organization": {"id": null}, "organization_id": 8}),
+            Some((8, None)),
+        ),
+        (
+            json!({"organization": null, "organization_id": 8}),
+            Some((8, None)),
+        ),
+        (
+            json!({"organizations": [{"id": 7, "name": "Example"}]}),
+            Some((7, Some("Example"))),
+        ),
+        (json!({"organizations": [7]}), Some((7, None))),
+        (json!({"organizations": [7, 8]}), None),
+        (json!({"organizations": []}), None),
+        (json!({"organization_id": {"id": "x"}}), None),
+        (json!({}), None),
+        (json!("odd"), None),
+    ];
+    for (record, expected) in cases {
+        let account = samples::told(Kind::Incident, &record).account;
+        let seen_at = samples::time("2026-06-02T09:30:00Z");
+        let told = Told::new(Kind::Incident, 1, &record, account, seen_at);
+        let organization = told.organization.map(|of| (of.id, of.name));
+        assert_eq!(organization, expected, "{record}");
     }
 }

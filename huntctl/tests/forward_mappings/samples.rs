@@ -1,6 +1,6 @@
 //! A record of each kind with all that the API's document knows, and what the store adds.
 
-use huntctl::forward::{AccountRef, Change, Kind, OrganizationRef, Told};
+use huntctl::forward::{AccountRef, Kind, OrganizationRef, Told};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -10,24 +10,19 @@ pub fn time(text: &str) -> Timestamp {
 
 /// A record as it is told first.
 pub fn told(kind: Kind, record: &Value) -> Told<'_> {
-    Told {
-        kind,
-        id: record["id"].as_i64().unwrap_or(1),
-        record,
-        account: AccountRef {
-            id: 3,
-            name: Some("Example Partner"),
-            subdomain: Some("example-partner"),
-        },
-        organization: Some(OrganizationRef {
-            id: 7,
-            name: Some("Example Customer"),
-        }),
-        agent_hostname: Some("PC-021"),
-        customer_code: None,
-        seen_at: time("2026-06-02T09:30:00Z"),
-        change: Change::New,
-    }
+    let account = AccountRef {
+        id: 3,
+        name: Some("Example Partner"),
+        subdomain: Some("example-partner"),
+    };
+    let id = record["id"].as_i64().unwrap_or(1);
+    let mut told = Told::new(kind, id, record, account, time("2026-06-02T09:30:00Z"));
+    told.organization = Some(OrganizationRef {
+        id: 7,
+        name: Some("Example Customer"),
+    });
+    told.agent_hostname = Some("PC-021");
+    told
 }
 
 pub fn full(kind: Kind) -> Value {

@@ -191,10 +191,10 @@ const SEVERITY: Field = Field::from(
     |told| Some(json!(words::SEVERITY.get(&told.severity()?)?)),
 );
 
-const HOST_SOURCES: &str = "the one host that it is about";
+const ONE_HOST: &str = "the one host that it is about";
 
 const fn host(target: &'static str, sources: &'static [&'static str]) -> Field {
-    Field::from(target, "keyword", sources, HOST_SOURCES, |told| {
+    Field::from(target, "keyword", sources, ONE_HOST, |told| {
         Some(json!(told.host()?))
     })
 }
@@ -381,7 +381,7 @@ const SIGNAL: &[Field] = &[
         "related.hosts",
         "keyword[]",
         &["entity", "details.hostname"],
-        HOST_SOURCES,
+        ONE_HOST,
         |told| some(told.host().into_iter().collect()),
     ),
     Field::from(

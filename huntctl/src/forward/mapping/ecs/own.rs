@@ -28,7 +28,13 @@ pub(super) const INCIDENT: &[Field] = &[
     keyword("huntress.incident.status", &["status"]),
     keyword("huntress.incident.severity", &["severity"]),
     keyword("huntress.incident.platform", &["platform"]),
-    keyword("huntress.incident.body", &["body"]),
+    // Too long to be a keyword.
+    Field::first_of(
+        "huntress.incident.body",
+        "match_only_text",
+        &["body"],
+        |value| Some(json!(read::text(value)?)),
+    ),
     keywords("huntress.incident.indicator_types", &["indicator_types"]),
     Field::first_of(
         "huntress.incident.indicator_counts",
