@@ -168,9 +168,9 @@ fn twins(value: &Value) -> Result<(), String> {
     for (key, inner) in value.as_object().into_iter().flatten() {
         if let Some(name) = key.strip_suffix("_id")
             && *inner == 99
-            && !value[name]
+            && value[name]
                 .as_str()
-                .is_some_and(|text| !text.trim().is_empty())
+                .is_none_or(|text| text.trim().is_empty())
         {
             return Err(format!("{key} is 99 without {name}"));
         }
