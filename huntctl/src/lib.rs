@@ -17,3 +17,4 @@ pub mod simulated;
 pub mod status;
 pub mod stop;
 pub mod store;
+pub mod transport;
