@@ -8,6 +8,7 @@ pub mod contract;
 pub mod database;
 pub mod failure;
 pub mod forward;
+pub mod http;
 pub mod log;
 pub mod output;
 pub mod progress;

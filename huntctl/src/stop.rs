@@ -28,7 +28,30 @@ impl Signal {
 #[derive(Clone, Debug)]
 pub struct Stop(watch::Receiver<Option<Signal>>);
 
+/// What asks a program to end in place of a signal, such as a part of it, or a test.
+#[derive(Debug)]
+pub struct Stopper(watch::Sender<Option<Signal>>);
+
+impl Stopper {
+    /// Asks it. The first signal counts.
+    pub fn stop(&self, signal: Signal) {
+        self.0.send_if_modified(|first| match first {
+            Some(_) => false,
+            None => {
+                *first = Some(signal);
+                true
+            }
+        });
+    }
+}
+
 impl Stop {
+    /// One that listens for no signal.
+    pub fn by_hand() -> (Stopper, Self) {
+        let (sender, receiver) = watch::channel(None);
+        (Stopper(sender), Self(receiver))
+    }
+
     /// Listens from now on; before, a signal ends the program as it ends any. The first one
     /// is answered by a word on the standard error: what happens now.
     ///
