@@ -10,16 +10,22 @@ use huntress_simulator::Simulator;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_at_200_moments_into_sqlite() {
-    killed(&Place::sqlite(), 200, 7).await;
+async fn killed_at_random_moments_into_sqlite() {
+    killed(&Place::sqlite(), kills(), 7).await;
 }
 
 #[cfg(feature = "postgres-tests")]
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_at_200_moments_into_postgres() {
+async fn killed_at_random_moments_into_postgres() {
     let place = Place::postgres().await;
-    killed(&place, 200, 8).await;
+    killed(&place, kills(), 8).await;
     place.remove().await;
+}
+
+/// `HUNTCTL_KILLS` sets how many; forty otherwise.
+fn kills() -> usize {
+    let kills = std::env::var("HUNTCTL_KILLS").ok();
+    kills.map_or(40, |number| number.parse().unwrap())
 }
 
 /// After every so many kills, a pull may end, and the store must be right.

@@ -11,7 +11,7 @@ use super::step::{Message, News};
 use crate::rate_limit::quota::{Asker, End, Quota, Rules, Slot};
 use crate::rate_limit::{Lane, RateLimiterSnapshot};
 
-const CASES: u32 = 3_000;
+const CASES: u32 = 1_000;
 const PROGRAMS: u64 = 3;
 
 #[derive(Clone, Debug)]
