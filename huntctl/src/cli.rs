@@ -2,6 +2,7 @@
 
 mod manual;
 mod pull;
+mod receive;
 mod status;
 
 use std::io::{self, IsTerminal as _};
@@ -164,7 +165,15 @@ fn no_command(contract: &Contract, error: &clap::Error) -> Failure {
     let slip = nearest(&typed.replace('-', "_"), operations);
     let verb = nearest(
         typed,
-        ["api", "pull", "status", "init", "completions", "man"],
+        [
+            "api",
+            "pull",
+            "receive",
+            "status",
+            "init",
+            "completions",
+            "man",
+        ],
     );
     let advice = match (slip, verb) {
         (Some(operation), _) => format!("did you mean `huntctl api {operation}`?"),
@@ -195,6 +204,7 @@ pub fn command(contract: &Contract) -> Command {
         .arg_required_else_help(true)
         .subcommand(api::command(contract))
         .subcommand(pull::command())
+        .subcommand(receive::command())
         .subcommand(status::command())
         .subcommand(
             Command::new("init")
@@ -219,6 +229,7 @@ fn run(contract: &Contract, matches: &ArgMatches) -> Result<Ended, Failure> {
     match matches.subcommand() {
         Some(("api", matches)) => api::run(&context, contract, matches),
         Some(("pull", matches)) => pull::run(&context, matches),
+        Some(("receive", matches)) => receive::run(&context, matches),
         Some(("status", matches)) => status::run(&context, matches),
         Some(("init", _)) => {
             let path = config::init(context.globals.config.as_deref())?;

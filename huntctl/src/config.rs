@@ -19,6 +19,7 @@ use crate::secret::Secret;
 use crate::simulated::Simulated;
 
 pub use environment::Environment;
+pub use file::receive::Receive;
 
 /// The file that is looked for, here and in the user's folder of configurations.
 pub const FILE: &str = "huntctl.toml";
@@ -35,6 +36,7 @@ pub struct Config {
     accounts: Vec<Account>,
     store: Store,
     quota: Quota,
+    receive: Receive,
     environment: Environment,
     simulated: Option<Arc<Simulated>>,
 }
@@ -118,6 +120,7 @@ impl Config {
             accounts: Vec::new(),
             store: Store::Default,
             quota: Quota::Default,
+            receive: Receive::default(),
             environment,
             simulated: None,
         }
@@ -221,6 +224,11 @@ impl Config {
             }
         };
         limits::in_folder(&folder, &limits::name(account, key))
+    }
+
+    /// How webhooks are received.
+    pub fn receive(&self) -> &Receive {
+        &self.receive
     }
 
     /// The URL of the store. A path in it that is not absolute is taken from the folder of

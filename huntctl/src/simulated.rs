@@ -4,13 +4,16 @@ use std::fs;
 use std::time::Duration;
 
 use huntress::{Client, RateLimiter};
-use huntress_simulator::Simulator;
+use huntress_simulator::{Simulator, Webhook};
 
 use crate::config::{Environment, Source};
 use crate::failure::{Exit, Failure};
 
 /// What is said to have started one.
 pub const NOTE: &str = "simulator: all data is made up, and there is no quota to wait for";
+
+/// How much happens where it is told by webhooks.
+const EVENTS_A_MINUTE: f64 = 60.0;
 
 /// A running simulator; it stops when dropped.
 #[derive(Debug)]
@@ -24,14 +27,23 @@ impl Simulated {
     ///
     /// Where no port of loopback is free.
     pub async fn start() -> Result<Self, Failure> {
-        let started = Simulator::builder().no_quota().start().await;
-        let simulator = started.map_err(|problem| {
-            Failure::new(
-                Exit::Unavailable,
-                format!("the simulator cannot start: {problem}"),
-            )
-        })?;
-        Ok(Self(simulator))
+        started(Simulator::builder().no_quota().start().await).map(Self)
+    }
+
+    /// Starts one in which something happens every second, and is told to this URL. Also returns
+    /// the secret that signs it. Each start makes up other data: the ids of deliveries would
+    /// be those of the last start.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub async fn telling(url: String) -> Result<(Self, String), Failure> {
+        let simulator = Simulator::builder().no_quota().seed(fastrand::u64(..));
+        let simulator = simulator.live(EVENTS_A_MINUTE).webhook(Webhook::new(url));
+        let simulator = started(simulator.start().await)?;
+        let secrets = simulator.webhooks().into_iter();
+        let secret = secrets.map(|endpoint| endpoint.secret).collect();
+        Ok((Self(simulator), secret))
     }
 
     /// Its one account, with the key of a reseller.
@@ -70,4 +82,11 @@ impl Simulated {
         let file = folder.join("simulator.db");
         Ok(format!("sqlite:{}", file.display()))
     }
+}
+
+fn started(started: std::io::Result<Simulator>) -> Result<Simulator, Failure> {
+    started.map_err(|problem| {
+        let text = format!("the simulator cannot start: {problem}");
+        Failure::new(Exit::Unavailable, text)
+    })
 }

@@ -1,6 +1,9 @@
 //! Reads `huntctl.toml`. What is wrong is told with the line, and without any value of the
 //! file, since it may be a secret that somebody has written there by mistake.
 
+#[path = "receive.rs"]
+pub(super) mod receive;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -43,7 +46,7 @@ pub(super) fn read(path: &Path, text: &str, environment: Environment) -> Result<
         span: 0..0,
         table: parsed.get_ref(),
     };
-    root.knows(&["account", "store", "quota"])?;
+    root.knows(&["account", "store", "quota", "receive"])?;
     let mut config = Config::without_file(environment);
     config.accounts = root.accounts()?;
     if let Some(store) = root.table("store", "[store]")? {
@@ -53,6 +56,9 @@ pub(super) fn read(path: &Path, text: &str, environment: Environment) -> Result<
     if let Some(quota) = root.table("quota", "[quota]")? {
         quota.knows(&["file", "redis"])?;
         config.quota = quota.quota()?;
+    }
+    if let Some(table) = root.table("receive", "[receive]")? {
+        config.receive = receive::read(&table)?;
     }
     Ok(config)
 }
