@@ -157,7 +157,7 @@ impl Told {
         Self {
             delivery_id: arrival.id.clone(),
             event_type: arrival.event_type.clone(),
-            account_id: None,
+            account_id: arrival.about.account_id,
             table: None,
             record_id: None,
             outcome: Outcome::Event,

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::event::{Kind, Subject};
+use super::event::{About, Kind, Subject};
 use crate::database::{Database, Dialect, Row, Transaction, Value};
 use crate::failure::{Exit, Failure};
 
@@ -76,7 +76,7 @@ pub(crate) struct Arrival {
     /// SHA-256 of the body, in hexadecimal.
     pub(crate) digest: String,
     pub(crate) event_type: String,
-    pub(crate) subject: Option<Subject>,
+    pub(crate) about: About,
     pub(crate) sent_at: Timestamp,
     pub(crate) body: String,
 }
@@ -147,12 +147,12 @@ fn later(dialect: Dialect, seconds: &str) -> String {
 /// Keeps a delivery, and what is to be done about it, in one transaction.
 pub(crate) async fn keep(database: &Database, arrival: &Arrival) -> Result<Kept, Failure> {
     let now = now(database.dialect());
-    let of_nothing = arrival.subject.is_none();
+    let of_nothing = arrival.about.subject.is_none();
     let (done_at, outcome) = match of_nothing {
         true => (now, Value::from(super::Outcome::Event.as_str())),
         false => ("NULL", Value::Null),
     };
-    let about = about(arrival.subject);
+    let about = columns(arrival.about);
     let mut transaction = database.begin().await?;
     let sql = format!(
         "INSERT INTO deliveries (id, body_digest, event_type, account_id, list, record_id,
@@ -185,7 +185,7 @@ pub(crate) async fn keep(database: &Database, arrival: &Arrival) -> Result<Kept,
     let sent_at = arrival.sent_at.into();
     let values = [id, event_type, account, list, record, sent_at, body];
     transaction.execute(&sql, &values).await?;
-    if let Some(subject) = arrival.subject {
+    if let Some(subject) = arrival.about.subject {
         let sql = format!(
             "INSERT INTO delivery_fetches (account_id, list, record_id, wanted, due_at, attempts,
                 run)
@@ -221,8 +221,12 @@ fn key(subject: Subject) -> [Value; 3] {
     ]
 }
 
-fn about(subject: Option<Subject>) -> [Value; 3] {
-    subject.map_or([Value::Null, Value::Null, Value::Null], key)
+/// Account, table and record of an event, as far as it has them.
+fn columns(about: About) -> [Value; 3] {
+    let account_id = about.account_id.into();
+    about
+        .subject
+        .map_or([account_id, Value::Null, Value::Null], key)
 }
 
 /// Takes a record that is due and that nobody has; `None` where there is none.

@@ -208,7 +208,7 @@ async fn keep(shared: &Shared, delivery: Delivery) -> Answer {
         Ok(Ok(Kept::New)) => {
             tracing::info!("{id}: {} is stored", arrival.event_type.escape_debug());
             shared.measures.stored(event::category(&arrival.event_type));
-            match arrival.subject {
+            match arrival.about.subject {
                 Some(_) => shared.arrived.notify_one(),
                 None => shared.done(&Told::of_an_event(&arrival), Outcome::Event),
             }
@@ -241,7 +241,7 @@ fn arrival(delivery: &Delivery) -> Arrival {
     Arrival {
         id: delivery.id.clone(),
         digest,
-        subject: event::subject(event_type, &delivery.body),
+        about: event::about(event_type, &delivery.body),
         event_type: event_type.chars().take(LONGEST_TYPE).collect(),
         sent_at: delivery.sent_at,
         body: String::from_utf8_lossy(&delivery.body).into_owned(),

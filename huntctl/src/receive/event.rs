@@ -57,19 +57,38 @@ impl Kind {
     }
 }
 
-/// The record that an event tells of; none where it tells of none that the API has. A new kind
-/// of event about a record that is known needs nothing here.
-pub(crate) fn subject(event_type: &str, body: &[u8]) -> Option<Subject> {
+/// What an event is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct About {
+    /// The account that it names.
+    pub(crate) account_id: Option<i64>,
+    /// Its record; none where it tells of none that the API has.
+    pub(crate) subject: Option<Subject>,
+}
+
+/// Reads what an event is about. A new kind of event about a record that is known needs
+/// nothing here.
+pub(crate) fn about(event_type: &str, body: &[u8]) -> About {
+    let Ok(body) = serde_json::from_slice(body) else {
+        return About::default();
+    };
+    let account_id = account_of(&body);
+    About {
+        account_id,
+        subject: subject(event_type, account_id, &body),
+    }
+}
+
+fn subject(event_type: &str, account_id: Option<i64>, body: &Value) -> Option<Subject> {
     let (name, what) = event_type.split_once('.')?;
     if what == ONCE {
         return None;
     }
     let kind = KINDS.iter().find(|kind| kind.name == name)?;
-    let body: Value = serde_json::from_slice(body).ok()?;
     let id = positive(body.get("id"))?;
     Some(Subject {
         kind,
-        account_id: account_of(&body),
+        account_id,
         id,
     })
 }
@@ -156,10 +175,14 @@ mod tests {
             ("incident_report.created", json!({"id": 7.5}), None),
             ("incident_report.created", json!([7]), None),
         ] {
-            let found = subject(event_type, body.to_string().as_bytes());
+            let found = about(event_type, body.to_string().as_bytes()).subject;
             assert_eq!(found, expected, "{event_type} {body}");
         }
-        assert_eq!(subject("escalation.created", b"this is not JSON {"), None);
+        let notice = br#"{"id": 7, "account": {"id": 3}}"#;
+        let about_notice = about("account_notice.notification", notice);
+        assert_eq!(about_notice.account_id, Some(3));
+        let nothing = about("escalation.created", b"this is not JSON {");
+        assert_eq!(nothing, About::default());
     }
 
     #[test]
@@ -176,7 +199,7 @@ mod tests {
         for event_type in events.keys() {
             let body = br#"{"id": 7}"#;
             let has_record = !event_type.ends_with(".notification");
-            let found = subject(event_type, body);
+            let found = about(event_type, body).subject;
             assert_eq!(found.is_some(), has_record, "{event_type}");
             assert_ne!(category(event_type), "other", "{event_type}");
         }

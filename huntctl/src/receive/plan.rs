@@ -73,9 +73,7 @@ pub(crate) fn ways(
 /// How long to wait after so many attempts that failed: twice as long each time, from `first`
 /// to `longest`. `jitter` is a random number from 0.0 to 1.0.
 pub(crate) fn wait(attempts: i64, first: Duration, longest: Duration, jitter: f64) -> Duration {
-    let doublings = u32::try_from(attempts.saturating_sub(1))
-        .unwrap_or(0)
-        .min(30);
+    let doublings = u32::try_from(attempts.saturating_sub(1).clamp(0, 30)).unwrap_or(0);
     let planned = first.saturating_mul(1 << doublings).min(longest);
     planned.mul_f64(1.0 - JITTER + 2.0 * JITTER * jitter)
 }

@@ -1,0 +1,142 @@
+//! `/healthz` and `/metrics`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use huntctl::http::Limits;
+use huntctl::receive::Options;
+use huntress_simulator::{EventType, Fault, FaultKind};
+
+use crate::support::{NOBODYS, Place, Running, SECRET, incident, options, own, signed, small};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_waits_for_too_long_is_told() {
+    let place = Place::sqlite();
+    let store = place.store().await;
+    let simulator = small().start().await.unwrap();
+    let fault = Fault::new(FaultKind::Status(503)).rate(1.0);
+    simulator.inject(fault.on("get_incident_report"));
+    let hasty = Options {
+        stale_after: Duration::from_millis(100),
+        ..options()
+    };
+    let running = Running::with(&store, own(&simulator), hasty, Limits::default()).await;
+    assert_eq!(running.monitor("/healthz").await.0, 200);
+    assert_eq!(running.deliver("msg_1", incident(7, "created")).await, 200);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let (status, text) = running.monitor("/healthz").await;
+    assert_eq!(status, 503);
+    assert!(text.starts_with("1 events wait for their record"), "{text}");
+    assert_eq!(running.measured("huntctl_receive_waiting").await, 1.0);
+    assert!(running.measured("huntctl_receive_oldest_seconds").await > 0.1);
+    simulator.clear_faults();
+    running.done("msg_1").await;
+    assert_eq!(running.monitor("/healthz").await.0, 200);
+    assert_eq!(
+        running.measured("huntctl_receive_oldest_seconds").await,
+        0.0
+    );
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_is_counted_and_no_metric_has_a_name_that_somebody_sends() {
+    let place = Place::sqlite();
+    let store = place.store().await;
+    let simulator = small().start().await.unwrap();
+    let running = Running::start(&store, own(&simulator)).await;
+    for (number, event) in EventType::ALL.into_iter().enumerate() {
+        let told = simulator.happen(event).to_string();
+        assert_eq!(running.deliver(&format!("msg_{number}"), told).await, 200);
+        running.done(&format!("msg_{number}")).await;
+    }
+    let odd = r#"{"event_type": "sent\"} 1\nhuntctl_sent 1", "id": 1}"#;
+    assert_eq!(running.deliver("msg_odd", odd).await, 200);
+    let client = reqwest::Client::new();
+    let request = client.post(&running.url).body(odd);
+    let request = request.headers(signed(NOBODYS, "msg_bad", odd.as_bytes()));
+    assert_eq!(request.send().await.unwrap().status(), 401);
+
+    let (_, text) = running.monitor("/metrics").await;
+    let numbers = numbers(&text);
+    let number = |name: &str| {
+        numbers
+            .get(name)
+            .copied()
+            .unwrap_or_else(|| panic!("{name}"))
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        number(&format!("huntctl_build_info{{version=\"{version}\"}}")),
+        1.0
+    );
+    for (outcome, expected) in [("stored", 12.0), ("unauthorized", 1.0), ("cut", 0.0)] {
+        let name = format!("huntctl_receive_deliveries_total{{outcome=\"{outcome}\"}}");
+        assert_eq!(number(&name), expected, "{outcome}");
+    }
+    for (about, expected) in [
+        ("incident_report", 3.0),
+        ("escalation", 3.0),
+        ("platform_action", 4.0),
+        ("account_notice", 1.0),
+        ("other", 1.0),
+    ] {
+        let name = format!("huntctl_receive_events_total{{about=\"{about}\"}}");
+        assert_eq!(number(&name), expected, "{about}");
+    }
+    assert_eq!(number("huntctl_receive_answer_seconds_count"), 13.0);
+    assert_eq!(
+        number("huntctl_receive_answer_seconds_bucket{le=\"+Inf\"}"),
+        13.0
+    );
+    assert_eq!(number("huntctl_receive_done_total{outcome=\"event\"}"), 3.0);
+    // Nine records, and whose the key is.
+    assert_eq!(number("huntctl_receive_api_requests_total"), 10.0);
+    assert!(!text.contains("sent\""), "{text}");
+    assert!(!text.contains(&SECRET[6..]), "{text}");
+    running.stop().await;
+}
+
+/// Reads the text format, and refuses what is none.
+fn numbers(text: &str) -> BTreeMap<String, f64> {
+    let mut numbers = BTreeMap::new();
+    let mut described = String::new();
+    for line in text.lines() {
+        if let Some(comment) = line.strip_prefix("# ") {
+            let mut words = comment.split(' ');
+            assert!(matches!(words.next(), Some("HELP" | "TYPE")), "{line}");
+            described = words.next().unwrap().to_owned();
+            continue;
+        }
+        assert!(
+            line.starts_with(&described) && line.starts_with("huntctl_"),
+            "{line}"
+        );
+        let (name, number) = line.rsplit_once(' ').unwrap();
+        let number = number.parse().unwrap_or_else(|_| panic!("{line}"));
+        assert!(numbers.insert(name.to_owned(), number).is_none(), "{line}");
+    }
+    let mut buckets: Vec<(f64, f64)> = numbers
+        .iter()
+        .filter_map(|(name, number)| {
+            let bound = name.split_once("bucket{le=\"")?.1.trim_end_matches("\"}");
+            Some((bound.parse().unwrap(), *number))
+        })
+        .collect();
+    buckets.sort_by(|one, other| one.partial_cmp(other).unwrap());
+    assert!(buckets.len() > 10 && buckets.is_sorted_by_key(|(_, count)| *count));
+    numbers
+}
+
+/// Writes what the script `.ci/receive` gives to Prometheus' own parser.
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_written_for_parsers() {
+    let place = Place::sqlite();
+    let store = place.store().await;
+    let running = Running::start(&store, Vec::new()).await;
+    assert_eq!(running.deliver("msg_1", incident(7, "created")).await, 200);
+    let (_, text) = running.monitor("/metrics").await;
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    std::fs::write(folder.join("receive-metrics.txt"), text).unwrap();
+    running.stop().await;
+}
