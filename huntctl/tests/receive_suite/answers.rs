@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::support::{
-    NOBODYS, OTHER_SECRET, Place, Running, SECRET, count, deliver, incident, options, own, signed,
-    small,
+    NOBODYS, OTHER_SECRET, Place, Running, SECRET, client, count, deliver, incident, options, own,
+    signed, small,
 };
 
 const ID: &str = "msg_1";
@@ -91,7 +91,7 @@ impl Sent {
     }
 
     async fn to(self, running: &Running) -> u16 {
-        let request = reqwest::Client::new().post(&running.url);
+        let request = client().post(&running.url);
         let request = request.headers(self.headers).body(self.body);
         request.send().await.unwrap().status().as_u16()
     }
@@ -326,7 +326,7 @@ async fn other_methods_and_paths_lead_nowhere() {
     let place = Place::sqlite();
     let store = place.store().await;
     let running = Running::start(&store, Vec::new()).await;
-    let client = reqwest::Client::new();
+    let client = client();
     for method in ["GET", "PUT", "DELETE", "OPTIONS", "PATCH"] {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
         let response = client.request(method.clone(), &running.url).send().await;

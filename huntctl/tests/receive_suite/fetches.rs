@@ -7,8 +7,7 @@ use huntress_simulator::{DeliveryFault, EventType, Fault, FaultKind, Simulator, 
 use serde_json::Value;
 
 use crate::support::{
-    Place, Running, SECRET, at_the_api, count, deliver, incident, incidents, own, row, small,
-    source,
+    Place, Running, SECRET, at_the_api, count, incident, incidents, own, row, small, source,
 };
 
 /// How often the API was asked for one record, with which answer.
@@ -415,10 +414,7 @@ async fn what_is_old_is_removed_and_what_waits_is_not() {
         let running = Running::start(&store, own(&simulator)).await;
         let notice = r#"{"event_type": "account_notice.notification", "id": 1}"#;
         for number in 0..1_201 {
-            assert_eq!(
-                deliver(&running.url, &format!("msg_{number}"), notice.as_bytes()).await,
-                200
-            );
+            assert_eq!(running.deliver(&format!("msg_{number}"), notice).await, 200);
         }
         assert_eq!(
             running.deliver("msg_waits", incident(7, "created")).await,
@@ -461,7 +457,7 @@ async fn what_is_old_is_removed_and_what_waits_is_not() {
         let events = "SELECT CASE WHEN count(*) = 1091 THEN 1 ELSE 0 END FROM delivered_events";
         until(&store, events).await;
         // It may come again long afterwards, by hand, and is then as new.
-        assert_eq!(deliver(&running.url, "msg_3", notice.as_bytes()).await, 200);
+        assert_eq!(running.deliver("msg_3", notice).await, 200);
         assert_eq!(
             count(&store, "SELECT count(*) FROM deliveries WHERE id = 'msg_3'").await,
             1

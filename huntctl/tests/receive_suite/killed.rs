@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::verb::{Process, against};
-use crate::support::{Place, SECRET, at_the_api, count, own, row, signed, small};
+use crate::support::{Place, SECRET, at_the_api, client, count, own, row, signed, small};
 
 const SENDERS: usize = 12;
 
@@ -93,7 +93,7 @@ impl Run<'_> {
         let is_over = || self.over.load(Ordering::Relaxed);
         while !is_over() {
             let (mut process, _folder) = self.start();
-            let until = Instant::now() + Duration::from_millis(random.u64(50..2_500));
+            let until = Instant::now() + Duration::from_millis(random.u64(30..600));
             while Instant::now() < until && !is_over() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 let ended = process.0.try_wait().unwrap();
@@ -115,7 +115,7 @@ impl Run<'_> {
                 let url = format!("http://{}/webhooks", self.listen);
                 let records = self.records.clone();
                 tokio::spawn(async move {
-                    let client = reqwest::Client::new();
+                    let client = client();
                     let mut attempts = 0;
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);

@@ -7,7 +7,9 @@ use huntctl::http::Limits;
 use huntctl::receive::Options;
 use huntress_simulator::{EventType, Fault, FaultKind};
 
-use crate::support::{NOBODYS, Place, Running, SECRET, incident, options, own, signed, small};
+use crate::support::{
+    NOBODYS, Place, Running, SECRET, client, incident, options, own, signed, small,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_waits_for_too_long_is_told() {
@@ -52,7 +54,7 @@ async fn what_happens_is_counted_and_no_metric_has_a_name_that_somebody_sends() 
     }
     let odd = r#"{"event_type": "sent\"} 1\nhuntctl_sent 1", "id": 1}"#;
     assert_eq!(running.deliver("msg_odd", odd).await, 200);
-    let client = reqwest::Client::new();
+    let client = client();
     let request = client.post(&running.url).body(odd);
     let request = request.headers(signed(NOBODYS, "msg_bad", odd.as_bytes()));
     assert_eq!(request.send().await.unwrap().status(), 401);

@@ -74,6 +74,7 @@ pub struct Running {
     pub monitor: String,
     pub told: Arc<Mutex<Vec<Told>>>,
     pub receiver: Receiver,
+    client: reqwest::Client,
     stopper: Stopper,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -119,6 +120,7 @@ impl Running {
             monitor: at,
             told,
             receiver,
+            client: client(),
             stopper,
             tasks,
         }
@@ -126,7 +128,7 @@ impl Running {
 
     /// Sends a delivery that is rightly signed; returns the status.
     pub async fn deliver(&self, id: &str, body: impl AsRef<[u8]>) -> u16 {
-        deliver(&self.url, id, body.as_ref()).await
+        deliver_by(&self.client, &self.url, id, body.as_ref()).await
     }
 
     /// What came of an event, once all of it is done.
@@ -151,9 +153,8 @@ impl Running {
 
     /// What a monitor sees: the status, and the text.
     pub async fn monitor(&self, path: &str) -> (u16, String) {
-        let response = reqwest::get(format!("{}{path}", self.monitor))
-            .await
-            .unwrap();
+        let request = self.client.get(format!("{}{path}", self.monitor));
+        let response = request.send().await.unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
@@ -188,8 +189,19 @@ pub fn signed(secret: &str, id: &str, body: &[u8]) -> HeaderMap {
     sign(secret, id, Timestamp::now(), body).unwrap()
 }
 
+/// A client of HTTP.
+pub fn client() -> reqwest::Client {
+    // Another test of this process may have installed it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 pub async fn deliver(url: &str, id: &str, body: &[u8]) -> u16 {
-    let request = reqwest::Client::new().post(url);
+    deliver_by(&client(), url, id, body).await
+}
+
+async fn deliver_by(client: &reqwest::Client, url: &str, id: &str, body: &[u8]) -> u16 {
+    let request = client.post(url);
     let request = request.headers(signed(SECRET, id, body));
     let response = request.body(body.to_vec()).send().await.unwrap();
     response.status().as_u16()

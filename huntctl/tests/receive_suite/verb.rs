@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use huntress_simulator::{EventType, Simulator};
 use serde_json::Value;
 
-use crate::support::{NOBODYS, SECRET, deliver, signed, small};
+use crate::support::{NOBODYS, SECRET, client, deliver, signed, small};
 
 /// A process that is killed when a test fails.
 pub struct Process(pub Child);
@@ -212,14 +212,21 @@ async fn no_secret_is_anywhere() {
     let body = told.as_bytes();
     assert_eq!(deliver(&url, "msg_1", body).await, 200);
     assert_eq!(deliver(&url, "msg_1", b"{}").await, 409);
-    let client = reqwest::Client::new();
+    let client = client();
     let request = client.post(&url).headers(signed(NOBODYS, "msg_2", body));
     let refused = request.body(told.clone()).send().await.unwrap();
     assert_eq!(refused.status(), 401);
     let answer = refused.text().await.unwrap();
     let headers = signed(SECRET, "msg_1", body);
     let signature = headers["svix-signature"].to_str().unwrap()[3..].to_owned();
-    let metrics = reqwest::get(metrics).await.unwrap().text().await.unwrap();
+    let metrics = client
+        .get(metrics)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     signal(&child.0, "TERM");
     let stdout = child.0.stdout.take().unwrap();
     let mut lines = String::new();

@@ -18,7 +18,13 @@ async fn several_do_each_thing_once() {
         let mut running = Vec::new();
         for _ in 0..3 {
             // Each with a connection of its own, as processes have.
-            running.push(Running::start(&place.store().await, own(&simulator)).await);
+            let (store, sources) = (place.store().await, own(&simulator));
+            // On a busy machine, none is taken for dead.
+            let patient = Options {
+                lease: Duration::from_secs(60),
+                ..options()
+            };
+            running.push(Running::with(&store, sources, patient, Limits::default()).await);
         }
         let events: Vec<_> = (0..150)
             .map(|_| {
