@@ -245,7 +245,8 @@ pub(crate) async fn take(
     let sql = format!(
         "SELECT account_id, list, record_id, wanted, attempts, run FROM delivery_fetches
         WHERE due_at <= {now} AND (lease_until IS NULL OR lease_until <= {now})
-        ORDER BY due_at LIMIT 1 {lock}"
+        AND list IN ({}) ORDER BY due_at LIMIT 1 {lock}",
+        Kind::tables()
     );
     let rows = transaction.query(&sql, &[]).await?;
     let Some((subject, row)) = rows.first().and_then(|row| Some((subject_of(row)?, row))) else {
@@ -280,12 +281,14 @@ fn subject_of(row: &Row) -> Option<Subject> {
     })
 }
 
-/// How long it is until something is due; `None` where nothing waits.
+/// How long it is until something is due; `None` where nothing waits. What a newer release has
+/// left is none of ours.
 pub(crate) async fn next_due(database: &Database) -> Result<Option<Duration>, Failure> {
     let sql = format!(
         "SELECT min(CASE WHEN lease_until IS NULL OR lease_until < due_at
-            THEN due_at ELSE lease_until END), {} FROM delivery_fetches",
-        now(database.dialect())
+            THEN due_at ELSE lease_until END), {} FROM delivery_fetches WHERE list IN ({})",
+        now(database.dialect()),
+        Kind::tables()
     );
     let rows = database.query(&sql, &[]).await?;
     let row = rows.first();

@@ -46,6 +46,12 @@ pub(crate) struct Subject {
 }
 
 impl Kind {
+    /// The names of all tables, as a list of SQL.
+    pub(crate) fn tables() -> String {
+        let names = KINDS.iter().map(|kind| format!("'{}'", kind.table));
+        names.collect::<Vec<_>>().join(", ")
+    }
+
     /// The kind whose records are in this table.
     pub(crate) fn of_table(table: &str) -> Option<&'static Self> {
         KINDS.iter().find(|kind| kind.table == table)

@@ -522,3 +522,78 @@ async fn an_id_is_not_kept_without_its_event() {
         place.remove().await;
     }
 }
+
+/// A PostgreSQL behind a relay that is cut and comes back.
+#[cfg(feature = "postgres-tests")]
+mod relayed {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use tokio::io::copy_bidirectional;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// Leads connections on, as long as it is open.
+    async fn relay(to: String, open: Arc<AtomicBool>) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let (to, open) = (to.clone(), Arc::clone(&open));
+                tokio::spawn(async move {
+                    let Ok(mut server) = TcpStream::connect(to).await else {
+                        return;
+                    };
+                    let cut = async {
+                        while open.load(Ordering::Relaxed) {
+                            tokio::time::sleep(Duration::from_millis(5)).await;
+                        }
+                    };
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut socket, &mut server) => {}
+                        () = cut => {}
+                    }
+                });
+            }
+        });
+        port
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_database_that_goes_and_comes_back() {
+        let place = Place::postgres().await;
+        let simulator = small().start().await.unwrap();
+        let (scheme, rest) = place.url.split_once("://").unwrap();
+        let (authority, path) = rest.split_once('/').unwrap();
+        let (user, server) = authority.split_once('@').unwrap();
+        let open = Arc::new(AtomicBool::new(true));
+        let port = relay(server.to_owned(), Arc::clone(&open)).await;
+        let host = server.split(':').next().unwrap();
+        let url = format!("{scheme}://{user}@{host}:{port}/{path}");
+        let store = huntctl::store::Store::open(&url).await.unwrap();
+        let running = Running::start(&store, own(&simulator)).await;
+        for round in 0..3 {
+            open.store(false, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let told = simulator
+                .happen(EventType::IncidentReportCreated)
+                .to_string();
+            let id = format!("msg_{round}");
+            assert_eq!(running.deliver(&id, &told).await, 503, "{round}");
+            assert_eq!(running.monitor("/healthz").await.0, 503, "{round}");
+            open.store(true, Ordering::Relaxed);
+            let mut attempts = 0;
+            while running.deliver(&id, &told).await != 200 {
+                attempts += 1;
+                assert!(attempts < 50, "it stays away");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            running.done(&id).await;
+            assert_eq!(running.monitor("/healthz").await.0, 200, "{round}");
+        }
+        assert_eq!(running.told.lock().unwrap().len(), 3);
+        running.stop().await;
+        place.remove().await;
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -61,6 +61,8 @@ struct Run<'a> {
     listen: String,
     told: Arc<Mutex<Vec<Value>>>,
     over: AtomicBool,
+    /// What it may live longer than the rest, where there is much to send.
+    longer: Duration,
 }
 
 impl Run<'_> {
@@ -86,18 +88,28 @@ impl Run<'_> {
         (Process(child), folder)
     }
 
-    /// Starts and kills it until all is sent; returns how often.
+    /// Starts and kills it until all is sent, from its first moment to some time after it has
+    /// begun to listen; returns how often.
     async fn kill(&self, seed: u64) -> usize {
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut kills = 0;
+        let (mut kills, mut startup) = (0, Duration::from_millis(200));
         let is_over = || self.over.load(Ordering::Relaxed);
         while !is_over() {
+            let began = Instant::now();
             let (mut process, _folder) = self.start();
-            let until = Instant::now() + Duration::from_millis(random.u64(30..600));
-            while Instant::now() < until && !is_over() {
+            let life = (startup * 3 + self.longer).mul_f64(random.f64());
+            let mut listens = false;
+            while began.elapsed() < life && !is_over() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 let ended = process.0.try_wait().unwrap();
                 assert!(ended.is_none(), "it ended by itself: {ended:?}");
+                if !listens && TcpStream::connect(&self.listen).is_ok() {
+                    (listens, startup) = (true, began.elapsed());
+                }
+            }
+            if !listens {
+                // This machine may be busier than before.
+                startup = startup.max(life);
             }
             kills += usize::from(!is_over());
             process.0.kill().unwrap();
@@ -168,6 +180,7 @@ async fn survive(place: &Place, seed: u64) {
         listen: address.unwrap().to_string(),
         told: Arc::default(),
         over: AtomicBool::new(false),
+        longer: Duration::from_micros(all as u64 * 300),
     };
     let began = Instant::now();
     let (kills, attempts) = tokio::join!(run.kill(seed), run.send(all));

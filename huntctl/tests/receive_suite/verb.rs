@@ -177,6 +177,40 @@ fn what_cannot_be_meant_is_refused_before_it_listens() {
     }
 }
 
+/// With a certificate of its own.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn it_speaks_tls_with_a_certificate() {
+    let simulator = small().start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
+    write("chain.pem", made.cert.pem());
+    write("key.pem", made.signing_key.serialize_pem());
+    let config = "[receive]\nlisten = \"0.0.0.0:0\"\npath = \"/hook\"\n\
+        certificate = \"chain.pem\"\nkey = \"key.pem\"\nsecrets = [\"file:s\", \"env:T\"]";
+    write("huntctl.toml", config.to_owned());
+    write("s", format!("{NOBODYS}\n"));
+    let mut command = against(&simulator, folder.path(), &["receive"]);
+    let mut child = Process(command.env("T", SECRET).spawn().unwrap());
+    let mut lines = BufReader::new(child.0.stderr.take().unwrap()).lines();
+    let url = told(&mut lines, "listening at https://0.0.0.0");
+    let url = format!("https://localhost{url}");
+    let _ = client();
+    let authority = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([authority]);
+    let client = client.build().unwrap();
+    for (number, secret) in [SECRET, NOBODYS].into_iter().enumerate() {
+        let id = format!("msg_{number}");
+        let request = client.post(&url).headers(signed(secret, &id, b"{}"));
+        let response = request.body("{}").send().await.unwrap();
+        assert_eq!(response.status(), 200, "{number}");
+    }
+    let plain = url.replace("https:", "http:");
+    let plain = client.post(plain).body("{}").send().await;
+    assert!(plain.is_err(), "{plain:?}");
+}
+
 /// With everything that is logged, and everything that a monitor sees.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
