@@ -359,7 +359,7 @@ pub(crate) async fn end(
         })
     };
     let mut done: Vec<_> = rows.iter().filter_map(done).collect();
-    done.sort_by(|one, other| one.received_at.cmp(&other.received_at));
+    done.sort_by_key(|one| one.received_at);
     Ok(done)
 }
 
