@@ -81,7 +81,8 @@ async fn what_a_dead_one_has_begun_is_taken_over_and_not_before() {
         let simulator = small().start().await.unwrap();
         let id = incidents(&own(&simulator)[0]).await[0];
         let before = asked(&simulator, 200);
-        let latency = |milliseconds| {
+        let late = |by: Duration| {
+            let milliseconds = u64::try_from(by.as_millis()).unwrap();
             let kind = FaultKind::Latency {
                 least: milliseconds,
                 most: milliseconds,
@@ -89,19 +90,22 @@ async fn what_a_dead_one_has_begun_is_taken_over_and_not_before() {
             Fault::new(kind).times(1).on("get_incident_report")
         };
         // It takes longer than the lease, which is renewed meanwhile.
-        simulator.inject(latency(1_500));
+        let latency = Duration::from_millis(1_500);
+        simulator.inject(late(latency));
         let [first, second] = [
             Running::start(&store, own(&simulator)).await,
             Running::start(&store, own(&simulator)).await,
         ];
+        let asks = Instant::now();
         assert_eq!(first.deliver("msg_1", incident(id, "created")).await, 200);
         let held = "SELECT count(*) FROM delivery_fetches WHERE worker IS NOT NULL";
         until(&store, held).await;
         let done = "SELECT count(*) FROM deliveries WHERE done_at IS NOT NULL";
         until(&store, done).await;
-        assert_eq!(asked(&simulator, 200) - before, 1, "nobody else has asked");
+        assert!(asks.elapsed() > latency, "somebody else has asked");
+        assert_eq!(asked(&simulator, 200) - before, 1);
         // This time whoever has it dies.
-        simulator.inject(latency(60_000));
+        simulator.inject(late(Duration::from_secs(60)));
         second.stop().await;
         assert_eq!(first.deliver("msg_2", incident(id, "closed")).await, 200);
         until(&store, held).await;
