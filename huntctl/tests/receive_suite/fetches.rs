@@ -420,6 +420,7 @@ async fn what_is_old_is_removed_and_what_waits_is_not() {
             running.deliver("msg_waits", incident(7, "created")).await,
             200
         );
+        running.stop().await;
         let day = Duration::from_secs(24 * 60 * 60);
         let days = |days: u32| jiff::Timestamp::now() - day * days;
         let age = async |sql: &str, age: u32| {
@@ -444,7 +445,6 @@ async fn what_is_old_is_removed_and_what_waits_is_not() {
             91,
         )
         .await;
-        running.stop().await;
         // The next one begins by removing, and fetches nothing.
         let idle = huntctl::receive::Options {
             at_once: 0,
