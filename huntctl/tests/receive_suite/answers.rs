@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::support::{
-    NOBODYS, OTHER_SECRET, Place, Running, SECRET, client, count, deliver, incident, options, own,
-    signed, small,
+    NOBODYS, OTHER_SECRET, Place, Running, SECRET, client, count, deliver_by, incident, options,
+    own, signed, small,
 };
 
 const ID: &str = "msg_1";
@@ -243,10 +243,16 @@ async fn many_at_once_under_one_id_are_stored_once() {
     for place in Place::each().await {
         let store = place.store().await;
         let running = Running::start(&store, Vec::new()).await;
+        let client = client();
         let all = (0..40).map(|number| {
-            let url = running.url.clone();
+            let (client, url) = (client.clone(), running.url.clone());
             let body = notice(number % 2);
-            tokio::spawn(async move { (body[body.len() - 2], deliver(&url, ID, &body).await) })
+            tokio::spawn(async move {
+                (
+                    body[body.len() - 2],
+                    deliver_by(&client, &url, ID, &body).await,
+                )
+            })
         });
         let mut statuses = std::collections::BTreeMap::new();
         for one in all.collect::<Vec<_>>() {

@@ -200,7 +200,8 @@ pub async fn deliver(url: &str, id: &str, body: &[u8]) -> u16 {
     deliver_by(&client(), url, id, body).await
 }
 
-async fn deliver_by(client: &reqwest::Client, url: &str, id: &str, body: &[u8]) -> u16 {
+/// The same by a client, many of which take their time to be made.
+pub async fn deliver_by(client: &reqwest::Client, url: &str, id: &str, body: &[u8]) -> u16 {
     let request = client.post(url);
     let request = request.headers(signed(SECRET, id, body));
     let response = request.body(body.to_vec()).send().await.unwrap();

@@ -8,7 +8,9 @@ use huntctl::receive::{Options, Outcome};
 use huntress_simulator::{EventType, Fault, FaultKind};
 
 use super::fetches::{asked, until};
-use crate::support::{Place, Running, count, deliver, incident, incidents, options, own, small};
+use crate::support::{
+    Place, Running, client, count, deliver_by, incident, incidents, options, own, small,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_do_each_thing_once() {
@@ -35,12 +37,13 @@ async fn several_do_each_thing_once() {
             .collect();
         // Each delivery comes to two of them at once, as when a proxy tries the next one.
         let mut tasks = Vec::new();
+        let client = client();
         for (number, event) in events.iter().enumerate() {
             for offset in 0..2 {
                 let url = running[(number + offset) % 3].url.clone();
-                let event = event.clone();
+                let (client, event) = (client.clone(), event.clone());
                 tasks.push(tokio::spawn(async move {
-                    deliver(&url, &format!("msg_{number}"), event.as_bytes()).await
+                    deliver_by(&client, &url, &format!("msg_{number}"), event.as_bytes()).await
                 }));
             }
         }
