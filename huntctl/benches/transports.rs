@@ -44,7 +44,7 @@ const CASES: [(&str, &str); 12] = [
     ("Elastic", "transport = 'elastic'\nurl = 'http://HTTP'"),
     (
         "Splunk",
-        "transport = 'splunk'\nurl = 'http://HTTP'\ntoken = {env = 'PATH'}",
+        "transport = 'splunk'\nurl = 'http://HTTP'\ntoken = 'env:PATH'",
     ),
     (
         "Loki",

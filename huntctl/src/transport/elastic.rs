@@ -227,7 +227,7 @@ mod tests {
             error.to_string().starts_with("Elastic: give `username`"),
             "{error}"
         );
-        assert!(open("username = \"u\"\npassword = {env = \"PATH\"}").is_ok());
-        assert!(open("api_key = {env = \"HUNTCTL_NO_SUCH\"}").is_err());
+        assert!(open("username = \"u\"\npassword = \"env:PATH\"").is_ok());
+        assert!(open("api_key = \"env:HUNTCTL_NO_SUCH\"").is_err());
     }
 }

@@ -11,18 +11,30 @@ use serde::Deserialize;
 
 use crate::failure::{Exit, Failure};
 
-/// Where a secret is: `{ env = "NAME" }` or `{ file = "PATH" }`. Never in the settings
-/// themselves, which are copied, mailed and committed.
+/// Where a secret is: `env:NAME` or `file:PATH`. Never in the settings themselves, which are
+/// copied, mailed and committed.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum Secret {
     /// In this variable of the environment.
     Env(String),
     /// The text of this file, without the line end at its end.
     File(PathBuf),
     /// Known to the program.
-    #[serde(skip)]
     Given(SecretString),
+}
+
+impl TryFrom<String> for Secret {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.split_once(':') {
+            Some(("env", name)) if !name.is_empty() => Ok(Self::Env(name.to_owned())),
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
+            // What it is instead may be the secret itself.
+            _ => Err("a secret is written \"env:NAME\" or \"file:PATH\", and put there"),
+        }
+    }
 }
 
 impl Secret {
@@ -54,12 +66,18 @@ impl Secret {
 
 /// A text that may be a secret: plain, or as [`Secret`] says.
 #[derive(Clone, Deserialize)]
-#[serde(untagged)]
+#[serde(from = "String")]
 pub enum Text {
     /// In the settings.
     Plain(String),
     /// Elsewhere.
     Secret(Secret),
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Secret::try_from(text.clone()).map_or(Self::Plain(text), Self::Secret)
+    }
 }
 
 impl Text {
@@ -145,12 +163,16 @@ mod tests {
 
     #[test]
     fn settings_name_a_secret_and_do_not_hold_one() {
-        let secret: Secret = toml::from_str("env = \"TOKEN\"").unwrap();
+        let secret: Secret = serde_json::from_str("\"env:TOKEN\"").unwrap();
         assert_eq!(format!("{secret:?}"), "Env(\"TOKEN\")");
-        assert!(serde_json::from_str::<Secret>("\"s3cret\"").is_err());
-        assert!(serde_json::from_str::<Secret>(r#"{"given":"s3cret"}"#).is_err());
+        for wrong in ["s3cret", "env:", "file:", "ENV:X"] {
+            let refused = Secret::try_from(wrong.to_owned()).unwrap_err();
+            assert!(!refused.contains("s3cret"));
+        }
         let text: Text = serde_json::from_str("\"s3cret\"").unwrap();
         assert_eq!(format!("{text:?}"), "Plain(…)");
+        let text: Text = serde_json::from_str("\"file:a\"").unwrap();
+        assert_eq!(format!("{text:?}"), "File(\"a\")");
         let given = Secret::Given("s3cret".to_owned().into());
         assert!(!format!("{given:?}").contains("s3cret"));
     }

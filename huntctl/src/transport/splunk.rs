@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn an_item() {
-        let settings = "url = \"http://h:8088\"\ntoken = {env = \"PATH\"}\nindex = \"edr\"";
+        let settings = "url = \"http://h:8088\"\ntoken = \"env:PATH\"\nindex = \"edr\"";
         let splunk = Splunk::open(&toml::from_str(settings).unwrap()).unwrap();
         assert_eq!(
             splunk.events.as_str(),

@@ -87,34 +87,35 @@ pub const CASES: [Case; 15] = [
         name: "Elastic",
         receiver: Receiver::Http(Api::Elastic),
         tls: true,
-        settings: "transport = 'elastic'\nurl = 'https://ADDRESS'\ntls = {ca_file = 'CA'}\napi_key = {file = 'SECRET'}",
+        settings: "transport = 'elastic'\nurl = 'https://ADDRESS'\ntls = {ca_file = 'CA'}\napi_key = 'file:SECRET'",
     },
     Case {
         name: "Splunk",
         receiver: Receiver::Http(Api::Splunk),
         tls: true,
-        settings: "transport = 'splunk'\nurl = 'https://ADDRESS'\ntls = {ca_file = 'CA'}\ntoken = {file = 'SECRET'}",
+        settings: "transport = 'splunk'\nurl = 'https://ADDRESS'\ntls = {ca_file = 'CA'}\ntoken = 'file:SECRET'",
     },
     Case {
         name: "Splunk, acknowledged",
         receiver: Receiver::Http(Api::SplunkAcknowledging),
         tls: false,
-        settings: "transport = 'splunk'\nurl = 'http://ADDRESS'\ntoken = {file = 'SECRET'}\nacknowledge = true",
+        settings: "transport = 'splunk'\nurl = 'http://ADDRESS'\ntoken = 'file:SECRET'\nacknowledge = true",
     },
     Case {
         name: "Loki",
         receiver: Receiver::Http(Api::Loki),
         tls: false,
-        settings: "transport = 'loki'\nurl = 'http://ADDRESS'\ntoken = {file = 'SECRET'}",
+        settings: "transport = 'loki'\nurl = 'http://ADDRESS'\ntoken = 'file:SECRET'",
     },
     Case {
         name: "HTTP",
         receiver: Receiver::Http(Api::Webhook),
         tls: false,
-        settings: "transport = 'http'\nurl = 'http://ADDRESS/hook/{{body.status}}'\nmethod = 'PUT'\nheaders = {Authorization = {file = 'SECRET'}}\nbody = '{\"id\": {{id}}, \"t\": \"x {{summary}}\", \"b\": {{body}}}'\nexpect = '\"ok\":true'",
+        settings: "transport = 'http'\nurl = 'http://ADDRESS/hook/{{body.status}}'\nmethod = 'PUT'\nheaders = {Authorization = 'file:SECRET'}\nbody = '{\"id\": {{id}}, \"t\": \"x {{summary}}\", \"b\": {{body}}}'\nexpect = '\"ok\":true'",
     },
 ];
 
+#[allow(dead_code)]
 impl Case {
     /// Those that can happen to it.
     pub fn faults(&self) -> Vec<Fault> {
@@ -139,6 +140,11 @@ impl Case {
     }
 
     pub async fn start(&self, log: &Log, authority: &Authority) -> Settings {
+        toml::from_str(&self.start_text(log, authority).await).unwrap()
+    }
+
+    /// Starts its receiver, and returns the settings as text.
+    pub async fn start_text(&self, log: &Log, authority: &Authority) -> String {
         let tls = self.tls.then(|| Tls {
             right: authority.acceptor("127.0.0.1"),
             wrong_name: authority.acceptor("other.example"),
@@ -162,7 +168,6 @@ impl Case {
         } else {
             20
         };
-        let settings = format!("{settings}\ntimeout = {timeout}");
-        toml::from_str(&settings).unwrap()
+        format!("{settings}\ntimeout = {timeout}")
     }
 }
