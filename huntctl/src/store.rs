@@ -5,11 +5,13 @@
 //!   the tables, and `fill` fills columns that are new.
 //! - `record` and `fit` take a record apart, `nested` finds records within it, and `write`
 //!   decides what becomes of its row.
+//! - `changes` notes which records were written, for whoever tells others.
 //! - `views` are the questions that people would write first, `daily` the counts that stay when
 //!   the rows go.
 //!
 //! What a reader of the database sees is in `docs/store.md`.
 
+mod changes;
 mod column;
 mod daily;
 mod document;
@@ -30,6 +32,8 @@ use crate::database::{Database, Dialect};
 use crate::failure::Failure;
 use document::WantedTable;
 use statements::Statements;
+
+pub(crate) use statements::insert;
 
 pub use column::{Column, Kind, Source};
 pub use document::ListOperation;

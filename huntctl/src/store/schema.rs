@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::column::{Column, INDEXED, Kind, OURS, named, quoted};
 use super::document::WantedTable;
-use super::{Table, daily, fill, state, views};
+use super::{Table, changes, daily, fill, state, views};
 use crate::database::{Database, Dialect, Row, Transaction};
 use crate::failure::{Exit, Failure};
 
@@ -53,6 +53,7 @@ fn fingerprint(dialect: Dialect, wanted: &[WantedTable], existing: &Existing) ->
         format!("{wanted:?}").as_bytes(),
         format!("{OURS:?}{INDEXED:?}").as_bytes(),
         daily::tables(dialect).concat().as_bytes(),
+        changes::table(dialect).as_bytes(),
         views::fingerprint(dialect, existing).as_bytes(),
     ]);
     format!("{digest:016x}")
@@ -112,6 +113,7 @@ async fn make(
     existing: &Existing,
 ) -> Result<(), Failure> {
     tx.execute(state::MAKE, &[]).await?;
+    tx.execute(&changes::table(dialect), &[]).await?;
     for sql in daily::tables(dialect) {
         tx.execute(&sql, &[]).await?;
     }

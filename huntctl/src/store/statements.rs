@@ -1,5 +1,6 @@
 //! The SQL that is the same for every record of a table.
 
+use super::changes;
 use super::column::{Column, Kind, OURS, quoted};
 use super::document::WantedTable;
 use crate::database::Dialect;
@@ -14,6 +15,8 @@ pub(super) struct Statements {
     /// Inserts or overwrites rows: the account, the id, the moment three times, the digest, the
     /// parent's id if the table has one, the columns, and the record.
     pub(super) upsert: String,
+    /// Notes that rows have changed, where somebody asks for that.
+    pub(super) note: Option<String>,
 }
 
 impl Statements {
@@ -42,6 +45,7 @@ impl Statements {
             known,
             touch,
             upsert,
+            note: changes::statement(dialect, &table.name),
         }
     }
 }
@@ -93,7 +97,7 @@ fn upsert(
 
 /// An insert of rows with these columns, for
 /// [`execute_rows`](crate::database::Transaction::execute_rows).
-pub(super) fn insert(dialect: Dialect, table: &str, columns: &[(String, &str)]) -> String {
+pub(crate) fn insert(dialect: Dialect, table: &str, columns: &[(String, &str)]) -> String {
     let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
     let names = names.join(", ");
     let values = columns.iter().zip(1..);

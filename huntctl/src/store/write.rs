@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::nested::Nested;
 use super::record::Record;
-use super::{Incomplete, Missing, OddValue, Scope, Store, Table, Written};
+use super::{Incomplete, Missing, OddValue, Scope, Store, Table, Written, changes};
 use crate::database::{Row, Transaction, Value};
 use crate::failure::Failure;
 
@@ -217,10 +217,15 @@ impl Batch<'_> {
         }
         seen.retain(|id| !rows.contains_key(id));
         self.touch(tx, &seen).await?;
+        if rows.is_empty() {
+            return Ok(kept);
+        }
         // In the order of their keys, so that two writers cannot wait for each other.
-        let rows: Vec<_> = rows.into_values().collect();
-        if !rows.is_empty() {
-            tx.execute_rows(&self.table.sql.upsert, rows).await?;
+        let (ids, rows): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        tx.execute_rows(&self.table.sql.upsert, rows).await?;
+        if let Some(note) = &self.table.sql.note {
+            let (name, ids) = (&self.table.name, ids.into_iter());
+            changes::note(tx, note, name, self.account_id, ids, self.seen_at).await?;
         }
         Ok(kept)
     }
