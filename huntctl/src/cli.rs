@@ -1,5 +1,6 @@
 //! The command line: its verbs, what all of them have in common, and how they end.
 
+mod forward;
 mod manual;
 mod pull;
 mod receive;
@@ -170,6 +171,7 @@ fn no_command(contract: &Contract, error: &clap::Error) -> Failure {
             "pull",
             "receive",
             "status",
+            "forward",
             "init",
             "completions",
             "man",
@@ -206,6 +208,7 @@ pub fn command(contract: &Contract) -> Command {
         .subcommand(pull::command())
         .subcommand(receive::command())
         .subcommand(status::command())
+        .subcommand(forward::command())
         .subcommand(
             Command::new("init")
                 .about("Writes a commented huntctl.toml")
@@ -231,6 +234,7 @@ fn run(contract: &Contract, matches: &ArgMatches) -> Result<Ended, Failure> {
         Some(("pull", matches)) => pull::run(&context, matches),
         Some(("receive", matches)) => receive::run(&context, matches),
         Some(("status", matches)) => status::run(&context, matches),
+        Some(("forward", matches)) => forward::run(&context, matches),
         Some(("init", _)) => {
             let path = config::init(context.globals.config.as_deref())?;
             context.note(format_args!("{} is written: fill it in", path.display()));

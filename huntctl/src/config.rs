@@ -6,6 +6,7 @@
 mod environment;
 mod file;
 mod limits;
+mod sinks;
 
 use std::fs;
 use std::io::Write as _;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use huntress::{Client, RateLimiter};
 
 use crate::failure::{Exit, Failure};
+use crate::forward::SinkSettings;
 use crate::secret::Secret;
 use crate::simulated::Simulated;
 
@@ -37,6 +39,7 @@ pub struct Config {
     store: Store,
     quota: Quota,
     receive: Receive,
+    sinks: Vec<SinkSettings>,
     environment: Environment,
     simulated: Option<Arc<Simulated>>,
 }
@@ -121,6 +124,7 @@ impl Config {
             store: Store::Default,
             quota: Quota::Default,
             receive: Receive::default(),
+            sinks: Vec::new(),
             environment,
             simulated: None,
         }
@@ -151,6 +155,11 @@ impl Config {
         }
         let sources = self.accounts.iter();
         sources.map(|account| self.source_of(account)).collect()
+    }
+
+    /// The receivers of `huntctl forward`.
+    pub fn sinks(&self) -> &[SinkSettings] {
+        &self.sinks
     }
 
     /// One of the accounts: that of a name, or the only one.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Account, Config, Environment, Quota, Store};
+use super::{Account, Config, Environment, Quota, Store, sinks};
 use crate::contract::nearest;
 use crate::failure::{Exit, Failure};
 use crate::secret::Secret;
@@ -20,7 +20,7 @@ const NO_SECRETS: &str = "is a secret, or could be one, and must not stand here:
                           \"env:NAME\" or \"file:PATH\", and put it there";
 
 /// A table of the file, with what it takes to say where something is wrong.
-struct Table<'a> {
+pub(super) struct Table<'a> {
     file: &'a File<'a>,
     /// What messages call it.
     name: &'static str,
@@ -46,7 +46,7 @@ pub(super) fn read(path: &Path, text: &str, environment: Environment) -> Result<
         span: 0..0,
         table: parsed.get_ref(),
     };
-    root.knows(&["account", "store", "quota", "receive"])?;
+    root.knows(&["account", "store", "quota", "receive", "sink"])?;
     let mut config = Config::without_file(environment);
     config.accounts = root.accounts()?;
     if let Some(store) = root.table("store", "[store]")? {
@@ -60,6 +60,7 @@ pub(super) fn read(path: &Path, text: &str, environment: Environment) -> Result<
     if let Some(table) = root.table("receive", "[receive]")? {
         config.receive = receive::read(&table)?;
     }
+    config.sinks = sinks::read(&root)?;
     Ok(config)
 }
 
@@ -100,17 +101,17 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    fn value(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
+    pub(super) fn value(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
         self.table.get(key)
     }
 
     /// What is wrong with the value of a key.
-    fn wrong(&self, key: &str, why: &str) -> Failure {
+    pub(super) fn wrong(&self, key: &str, why: &str) -> Failure {
         let span = self.value(key).map_or(self.span.clone(), Spanned::span);
         self.file.failure(&span, format!("`{key}` {why}"))
     }
 
-    fn text(&self, key: &str) -> Result<Option<&'a str>, Failure> {
+    pub(super) fn text(&self, key: &str) -> Result<Option<&'a str>, Failure> {
         let Some(value) = self.value(key) else {
             return Ok(None);
         };
@@ -119,7 +120,7 @@ impl<'a> Table<'a> {
         Ok(Some(text))
     }
 
-    fn needed(&self, key: &str) -> Result<&'a str, Failure> {
+    pub(super) fn needed(&self, key: &str) -> Result<&'a str, Failure> {
         self.text(key)?.ok_or_else(|| {
             let why = format!("`{key}` is missing in {}", self.name);
             self.file.failure(&self.span, why)
@@ -131,7 +132,7 @@ impl<'a> Table<'a> {
         secret.ok_or_else(|| self.wrong(key, NO_SECRETS))
     }
 
-    fn table(&self, key: &str, name: &'static str) -> Result<Option<Self>, Failure> {
+    pub(super) fn table(&self, key: &str, name: &'static str) -> Result<Option<Self>, Failure> {
         let Some(value) = self.value(key) else {
             return Ok(None);
         };
@@ -149,17 +150,46 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn accounts(&self) -> Result<Vec<Account>, Failure> {
-        let Some(value) = self.value("account") else {
+    /// The tables of a list, each of which messages call by this name.
+    pub(super) fn tables(&self, key: &str, name: &'static str) -> Result<Vec<Self>, Failure> {
+        let Some(value) = self.value(key) else {
             return Ok(Vec::new());
         };
-        let tables = value.get_ref().as_array();
-        let not_tables = || self.wrong("account", "is written [[account]], with two brackets");
+        let not_tables = || self.wrong(key, &format!("is written {name}, with two brackets"));
+        let tables = value.get_ref().as_array().ok_or_else(not_tables)?.iter();
+        let table = |table: &'a Spanned<DeValue<'a>>| {
+            let inner = table.get_ref().as_table().ok_or_else(not_tables)?;
+            Ok(self.inner(name, table.span(), inner))
+        };
+        tables.map(table).collect()
+    }
+
+    /// The keys with their values.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, &'a DeValue<'a>)> {
+        let entries = self.table.iter();
+        entries.map(|(key, value)| (&**key.get_ref(), value.get_ref()))
+    }
+
+    /// All of the file.
+    pub(super) fn source(&self) -> &'a str {
+        self.file.text
+    }
+
+    /// The folder of the file.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.file.folder()
+    }
+
+    /// What is wrong with something in this table.
+    pub(super) fn wrong_within(&self, why: &str) -> Failure {
+        let why = format!("{}: {why}", self.name);
+        self.file.failure(&self.span, why)
+    }
+
+    fn accounts(&self) -> Result<Vec<Account>, Failure> {
         let mut names = BTreeSet::new();
         let mut accounts = Vec::new();
-        for table in tables.ok_or_else(not_tables)?.iter() {
-            let inner = table.get_ref().as_table().ok_or_else(not_tables)?;
-            let table = self.inner("[[account]]", table.span(), inner);
+        for table in self.tables("account", "[[account]]")? {
             let account = table.account()?;
             if !names.insert(account.name.clone()) {
                 return Err(table.wrong("name", "is that of another [[account]], too"));

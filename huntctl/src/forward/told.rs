@@ -1,6 +1,7 @@
 //! A record that is to be told to a SIEM, with what the rest of the store knows of it. What
 //! all mappings and transports ask of a record alike is answered here.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -30,6 +31,9 @@ pub struct Told<'a> {
     pub seen_at: Timestamp,
     /// Whether it was told before.
     pub change: Change,
+    /// The id that the state was given when it was found; made from the record where it was
+    /// given none.
+    pub event_id: Option<&'a str>,
 }
 
 /// What a record is.
@@ -113,6 +117,20 @@ impl Kind {
         }
     }
 
+    /// Fields that change all the time and say nothing to a SIEM. A change of nothing else is
+    /// not told; an event that is told for another reason has them as they are then.
+    ///
+    /// An agent calls back every minute, and `updated_at` may move with that. Nothing else of an
+    /// agent is ignored, no address and no version. All fields of incidents, escalations and
+    /// signals count.
+    pub fn ignored(self) -> &'static [&'static str] {
+        match self {
+            Self::Agent => &["last_callback_at", "last_survey_at", "updated_at"],
+            Self::Identity => &["updated_at"],
+            Self::Incident | Self::Escalation | Self::Signal => &[],
+        }
+    }
+
     /// The schema of its records in the API's document, with all that a single one has.
     pub fn schema(self) -> &'static str {
         match self {
@@ -146,6 +164,7 @@ impl<'a> Told<'a> {
             customer_code: None,
             seen_at,
             change: Change::New,
+            event_id: None,
         }
     }
 
@@ -153,16 +172,27 @@ impl<'a> Told<'a> {
     /// `incident:12:` and 32 hexadecimal digits, which are made from all that the record says.
     /// The order of keys in the record does not matter.
     pub fn stable_id(&self) -> String {
+        if let Some(id) = self.event_id {
+            return id.to_owned();
+        }
         let mut state = self.record.clone();
         state.sort_all_objects();
-        let mut digest = Sha256::new();
-        digest.update(format!("{} {} {state}", self.account.id, self.uid()));
-        let mut id = format!("{}:", self.uid());
-        for byte in &digest.finalize()[..16] {
-            // Writing to a text does not fail.
-            let _ = write!(id, "{byte:02x}");
+        format!(
+            "{}:{}",
+            self.uid(),
+            digest(&format!("{} {} {state}", self.account.id, self.uid()))
+        )
+    }
+
+    /// What is the same for two states of which the second is not worth telling: it differs in
+    /// what [`Kind::ignored`] names, and in nothing else.
+    pub(super) fn worth(&self) -> String {
+        let mut state = self.record.clone();
+        if let Value::Object(fields) = &mut state {
+            fields.retain(|name, _| !self.kind.ignored().contains(&&**name));
         }
-        id
+        state.sort_all_objects();
+        digest(&state.to_string())
     }
 
     /// The record in whatever state: `incident:12`.
@@ -282,6 +312,15 @@ impl<'a> Told<'a> {
         }
     }
 
+    /// The numbers of the organizations that it belongs to.
+    pub(super) fn organizations(&self) -> BTreeSet<i64> {
+        let several = self.record.get("organizations").and_then(Value::as_array);
+        let several = several.into_iter().flatten();
+        let of = |it: &Value| read::integer(it.get("id").unwrap_or(it));
+        let one = self.organization.map(|it| it.id);
+        several.filter_map(of).chain(one).collect()
+    }
+
     /// The things that an escalation is about, as far as they are objects.
     pub(super) fn entities(&self) -> Vec<&'a Value> {
         self.at("entities").map(read::items).unwrap_or_default()
@@ -308,6 +347,16 @@ impl<'a> Told<'a> {
     pub(super) fn text(&self, path: &str) -> Option<String> {
         read::text(self.at(path)?)
     }
+}
+
+/// 32 hexadecimal digits.
+fn digest(text: &str) -> String {
+    let mut digits = String::with_capacity(32);
+    for byte in &Sha256::digest(text)[..16] {
+        // Writing to a text does not fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 fn organization_of(record: &Value) -> Option<OrganizationRef<'_>> {
