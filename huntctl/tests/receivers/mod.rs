@@ -87,6 +87,11 @@ impl Log {
         self.inner.lock().unwrap().disliked.push(id.to_owned());
     }
 
+    pub fn like(&self, id: &str) {
+        let mut inner = self.inner.lock().unwrap();
+        inner.disliked.retain(|other| other != id);
+    }
+
     pub fn is_disliked(&self, id: &str) -> bool {
         self.inner
             .lock()
