@@ -22,6 +22,8 @@ use crate::stop::Stop;
 use crate::store::Store;
 use crate::transport::{Delivered, Event, Sink};
 
+/// A run that ends waits no longer for a sink; the next one will.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How often a log is asked for new lines.
 const LOG_ROUNDS: Duration = Duration::from_secs(300);
 
@@ -340,8 +342,10 @@ impl Task {
                     let since = *waited_since.get_or_insert_with(Instant::now);
                     self.until_free(since).await?;
                 }
-                Next::Pause(_, failure)
-                    if !follows && self.pace.failures >= self.options.attempts =>
+                Next::Pause(pause, failure)
+                    if !follows
+                        && (self.pace.failures >= self.options.attempts
+                            || pause > LONGEST_WAIT) =>
                 {
                     return Err(failure);
                 }

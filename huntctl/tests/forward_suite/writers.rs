@@ -126,6 +126,52 @@ async fn several_writers_at_once_lose_nothing() {
     }
 }
 
+/// Sinks of different kinds, whose states are numbered by tasks of their own at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kinds_that_are_numbered_at_once_lose_nothing() {
+    const KINDS: [Kind; 3] = [Kind::Incident, Kind::Escalation, Kind::Signal];
+    for place in Place::each().await {
+        let store = place.store().await;
+        let lines = KINDS.map(|_| Lines::new());
+        let follow = |(kind, lines): (Kind, &Lines)| {
+            let mut sink = sink(kind.name(), lines.settings());
+            sink.kinds = vec![kind];
+            let options = huntctl::forward::Options {
+                follow: Some(Duration::from_millis(1)),
+                lease: Duration::from_secs(20),
+                ..options()
+            };
+            Following::begin(&store, vec![sink], options)
+        };
+        let followers: Vec<_> = KINDS.into_iter().zip(&lines).map(follow).collect();
+        let write = |kind: Kind| {
+            let store = store.clone();
+            async move {
+                for version in 1..=80 {
+                    let records = (0..6).map(|id| super::support::incident(id, version));
+                    put(&store, kind, &records.collect::<Vec<_>>()).await;
+                }
+            }
+        };
+        tokio::join!(write(KINDS[0]), write(KINDS[1]), write(KINDS[2]));
+        for (kind, lines) in KINDS.iter().zip(&lines) {
+            let all_there = async || {
+                let last = arrived(lines, kind.name());
+                last.len() == 6 && last.iter().all(|(_, body)| body == "version 80")
+            };
+            super::support::until(kind.name(), all_there).await;
+        }
+        for follower in followers {
+            follower
+                .end()
+                .await
+                .into_iter()
+                .for_each(|report| drop(sound(report)));
+        }
+        place.remove().await;
+    }
+}
+
 /// Transactions that are begun, written to, ended and left open in a generated order, and a sink
 /// that is told in between.
 #[cfg(feature = "postgres-tests")]
