@@ -130,6 +130,8 @@ async fn several_writers_at_once_lose_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kinds_that_are_numbered_at_once_lose_nothing() {
     const KINDS: [Kind; 3] = [Kind::Incident, Kind::Escalation, Kind::Signal];
+    // So many records of each: who came between two others would set the last number back.
+    const COUNTS: [i64; 3] = [6, 1, 3];
     for place in Place::each().await {
         let store = place.store().await;
         let lines = KINDS.map(|_| Lines::new());
@@ -145,20 +147,21 @@ async fn kinds_that_are_numbered_at_once_lose_nothing() {
             Following::telling(&store, vec![sink], options, &told)
         };
         let followers: Vec<_> = KINDS.into_iter().zip(&lines).map(follow).collect();
-        let write = |kind: Kind| {
+        let write = |(kind, count): (Kind, i64)| {
             let store = store.clone();
             async move {
                 for version in 1..=80 {
-                    let records = (0..6).map(|id| super::support::incident(id, version));
+                    let records = (0..count).map(|id| super::support::incident(id, version));
                     put(&store, kind, &records.collect::<Vec<_>>()).await;
                 }
             }
         };
-        tokio::join!(write(KINDS[0]), write(KINDS[1]), write(KINDS[2]));
-        for (kind, lines) in KINDS.iter().zip(&lines) {
+        futures_util::future::join_all(KINDS.into_iter().zip(COUNTS).map(write)).await;
+        for ((kind, count), lines) in KINDS.iter().zip(COUNTS).zip(&lines) {
             let all_there = async || {
                 let last = arrived(lines, kind.name());
-                last.len() == 6 && last.iter().all(|(_, body)| body == "version 80")
+                i64::try_from(last.len()) == Ok(count)
+                    && last.iter().all(|(_, body)| body == "version 80")
             };
             super::support::until(kind.name(), all_there).await;
         }
