@@ -187,7 +187,7 @@ fn transport(table: &Table<'_>, index: usize) -> Result<Settings, Failure> {
     let mut settings = whole
         .and_then(|whole| whole.get("sink")?.get(index)?.as_table().cloned())
         .unwrap_or_default();
-    settings.retain(|key, _| !OWN.contains(&key.as_ref()));
+    settings.retain(|key, _| !OWN.contains(&key));
     no_secrets(table, &settings)?;
     let folder = table.folder();
     for (key, value) in &mut settings {
