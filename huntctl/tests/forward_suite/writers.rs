@@ -13,6 +13,7 @@ use super::support::{
 };
 
 /// Waits for nobody: a writer's transaction may be open for ever.
+#[cfg(feature = "postgres-tests")]
 const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn stored(store: &Store) -> Vec<(i64, String)> {
