@@ -1,6 +1,7 @@
 //! The command line: its verbs, what all of them have in common, and how they end.
 
 mod forward;
+mod forwarding;
 mod manual;
 mod pull;
 mod receive;

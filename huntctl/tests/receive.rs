@@ -4,6 +4,7 @@
 mod receive_suite {
     mod answers;
     mod fetches;
+    mod forwards;
     mod killed;
     mod monitor;
     mod verb;

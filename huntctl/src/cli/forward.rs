@@ -20,6 +20,7 @@ use crate::forward::{
     SinkStatus, Start,
 };
 use crate::output::{Column, Format, Listing, json, unwritten, visible};
+use crate::progress;
 use crate::stop::Stop;
 use crate::store::Store;
 use crate::transport::{Delivered, Settings};
@@ -158,10 +159,10 @@ async fn send(context: &Context, config: &Config, wish: &Wish) -> Result<Ended, 
         sources,
         ..Options::default()
     };
-    // Nobody wakes it: other programs write to the store.
-    let (_nobody, wake) = watch::channel(());
+    // Other programs write to the store, and it looks now and then.
+    let (_nobody, written) = watch::channel(0);
     let observer = observer(context);
-    let reports = forward::run(store, sinks, options, observer, wake, stop.clone()).await?;
+    let reports = forward::run(store, sinks, options, observer, written, stop.clone()).await?;
     if !prints_events {
         tell(context, &reports)?;
     }
@@ -182,7 +183,7 @@ async fn send(context: &Context, config: &Config, wish: &Wish) -> Result<Ended, 
 }
 
 /// The status that tells most of these: first what needs a person.
-fn worst(exits: impl Iterator<Item = Exit>) -> Option<Exit> {
+pub(super) fn worst(exits: impl Iterator<Item = Exit>) -> Option<Exit> {
     exits.min_by_key(|exit| match exit {
         Exit::Failed | Exit::OutcomeUnknown | Exit::Guarded => 0,
         Exit::Usage => 1,
@@ -193,7 +194,7 @@ fn worst(exits: impl Iterator<Item = Exit>) -> Option<Exit> {
 }
 
 /// Says what happens on the standard error.
-fn observer(context: &Context) -> Observer {
+pub(super) fn observer(context: &Context) -> Observer {
     let quiet = context.globals.quiet;
     Arc::new(move |happened| {
         if let Happened::Sent {
@@ -204,7 +205,7 @@ fn observer(context: &Context) -> Observer {
             return;
         }
         if !quiet {
-            eprintln!("{}", visible::line(&said(happened)));
+            progress::above(|| eprintln!("{}", visible::line(&said(happened))));
         }
     })
 }

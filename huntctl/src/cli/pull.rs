@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use super::forwarding::Forwarding;
 use super::{Context, Ended, wait_for};
 use crate::failure::{Exit, Failure};
 use crate::output::visible;
@@ -85,31 +86,58 @@ pub(super) fn run(context: &Context, matches: &clap::ArgMatches) -> Result<Ended
         for source in &mut sources {
             source.reseller |= wish.reseller;
         }
+        let forwarding = Forwarding::of(context, &config, &sources)?;
         let url = config.store_url()?;
         context.note(format_args!("store: {}", shown(&url)));
         let store = Store::open(&url).await?;
         let stop =
             Stop::listen("stopping after the page that is under way; what has come is kept")?;
         let teller = Arc::new(Teller::new(context));
+        let (pulled, written) = watch::channel(0);
         let observer = Arc::clone(&teller);
-        let report = pull::run(
-            store,
+        let pull = pull::run(
+            store.clone(),
             sources,
             wish.options(),
-            Arc::new(move |event| observer.tell(event)),
+            Arc::new(move |event| {
+                observer.tell(event);
+                if let Event::Ended(_) = event {
+                    pulled.send_modify(|accounts| *accounts += 1);
+                }
+            }),
             told(stop.clone()),
-        )
-        .await?;
+        );
+        let stays = wish.every.is_some();
+        // It ends after the pull, whose last rows it sends.
+        let (stopper, ended) = Stop::by_hand();
+        let pulled_all = async {
+            let report = pull.await;
+            stopper.stop(Signal::Terminate);
+            report
+        };
+        let followed = async {
+            if let Some(forwarding) = forwarding.as_ref().filter(|_| stays) {
+                forwarding.follow(&store, written, ended).await;
+            }
+        };
+        let (report, ()) = tokio::join!(pulled_all, followed);
+        let report = report?;
         teller.end()?;
+        let forwarded = match &forwarding {
+            Some(forwarding) if !stays && stop.asked().is_none() => {
+                forwarding.once(context, &store, stop.clone()).await
+            }
+            _ => Ok(()),
+        };
         match (report.exit(), stop.asked()) {
             (Some(exit), _) => {
                 let text = "not everything was pulled: see above, and `huntctl status`";
                 Err(Failure::new(exit, text))
             }
-            (None, Some(signal)) if !ended_all_the_same(&report, wish.every.is_some()) => {
+            (None, Some(signal)) if !ended_all_the_same(&report, stays) => {
                 Ok(Ended::Stopped(signal))
             }
-            (None, _) => Ok(Ended::Done),
+            (None, _) => forwarded.map(|()| Ended::Done),
         }
     })
 }

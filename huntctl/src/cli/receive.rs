@@ -10,6 +10,7 @@ use huntress::webhooks::Verifier;
 use serde_json::json;
 use tokio::sync::Notify;
 
+use super::forwarding::Forwarding;
 use super::{Context, Ended, wait_for};
 use crate::config::{Config, Receive};
 use crate::failure::{Exit, Failure};
@@ -61,12 +62,14 @@ pub(super) fn run(context: &Context, matches: &clap::ArgMatches) -> Result<Ended
             Some(address) => Some(Listener::bind(address, None).await?),
             None => None,
         };
+        let sources = entrance.config.sources()?;
+        let forwarding = Forwarding::of(context, &entrance.config, &sources)?;
         let store = Store::open(&entrance.config.store_url()?).await?;
         let teller = Arc::new(Teller::new(context));
         let mut registry = metrics::registry();
         let receiver = Receiver::new(
-            store,
-            entrance.config.sources()?,
+            store.clone(),
+            sources,
             entrance.verifier,
             options(settings),
             Arc::clone(&teller).observer(),
@@ -90,13 +93,21 @@ pub(super) fn run(context: &Context, matches: &clap::ArgMatches) -> Result<Ended
                 serve(monitor, app, Limits::default(), stop.clone()).await;
             }
         };
+        let forwarded = async {
+            if let Some(forwarding) = forwarding {
+                let written = receiver.committed.clone();
+                forwarding.follow(&store, written, stop.clone()).await;
+            }
+        };
         tokio::join!(
             serve(entrance.listener, receiver.endpoint(), limits, stop.clone()),
             receiver.work(stop.clone()),
             monitored,
+            forwarded,
         );
         teller.end()?;
-        Ok(stop.asked().map_or(Ended::Done, Ended::Stopped))
+        // To be stopped is how it ends.
+        Ok(Ended::Done)
     })
 }
 

@@ -133,9 +133,10 @@ pub struct SinkReport {
 
 /// Sends what these sinks have not been told yet: until nothing is left, or for ever with
 /// [`Options::follow`]. It ends soon after `stop` says so, when the batches that are under way
-/// have been answered. A message on `wake`, or its end, changes nothing but when it looks.
+/// have been answered. A change of `written`, or its end, changes nothing but when it looks.
 ///
-/// `receive` and `pull` call it beside their own work, and wake it after each transaction.
+/// `receive` and `pull` call it beside their own work, and count in `written` what they have
+/// committed.
 ///
 /// # Errors
 ///
@@ -146,7 +147,7 @@ pub async fn run(
     sinks: Vec<SinkSettings>,
     options: Options,
     observer: Observer,
-    wake: watch::Receiver<()>,
+    written: watch::Receiver<u64>,
     stop: Stop,
 ) -> Result<Vec<SinkReport>, Failure> {
     let mut names = BTreeSet::new();
@@ -159,7 +160,7 @@ pub async fn run(
     let mut tasks = Vec::new();
     for settings in sinks {
         let name = settings.name.clone();
-        let task = Task::new(&store, settings, &options, &observer, &wake, &stop);
+        let task = Task::new(&store, settings, &options, &observer, &written, &stop);
         tasks.push(task.map_err(|failure| failure.at(format_args!("sink {name}")))?);
     }
     let mut running = JoinSet::new();
@@ -229,7 +230,7 @@ struct Task {
     pace: Pace,
     /// Who has the sink, where that was told.
     holder: Option<String>,
-    wake: watch::Receiver<()>,
+    written: watch::Receiver<u64>,
     stop: Stop,
 }
 
@@ -250,7 +251,7 @@ impl Task {
         settings: SinkSettings,
         options: &Arc<Options>,
         observer: &Observer,
-        wake: &watch::Receiver<()>,
+        written: &watch::Receiver<u64>,
         stop: &Stop,
     ) -> Result<Self, Failure> {
         let readers = Reader::of(&settings, &options.sources, |logs, source| Reader {
@@ -282,7 +283,7 @@ impl Task {
             options: Arc::clone(options),
             pace: Pace::new(options.pause),
             holder: None,
-            wake: wake.clone(),
+            written: written.clone(),
             stop: stop.clone(),
         })
     }
@@ -321,7 +322,7 @@ impl Task {
         let mut reading = None;
         loop {
             // What comes while it works is looked for in the next round.
-            self.wake.mark_unchanged();
+            self.written.mark_unchanged();
             let next = match self.send_all(lease).await {
                 Ok(next) => next,
                 // The store; it may come back.
@@ -491,7 +492,7 @@ impl Task {
                     Failure::new(Exit::Failed, format!("reading a log broke off: {error}"))
                 })??,
                 // Whoever wakes may be gone; then it looks now and then.
-                Ok(()) = self.wake.changed(), if follows => return Ok(More::Look),
+                Ok(()) = self.written.changed(), if follows => return Ok(More::Look),
                 () = sleep_until(look_at), if follows => return Ok(More::Look),
                 () = renewal(lease) => renew(&self.sender.store, lease).await,
             }

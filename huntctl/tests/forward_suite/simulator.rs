@@ -64,13 +64,13 @@ async fn an_incident_stands_in_every_receiver_seconds_after_it_was_written_once(
         };
         let following = Following::begin(&store, sinks, options);
         pull(&store, &simulator).await;
-        following.wake.send(()).unwrap();
+        following.wake.send_modify(|written| *written += 1);
         let incident = json!({"severity": "critical", "status": "sent", "subject": "now"});
         let incident = simulator.put("incident_reports", incident).unwrap();
         let id = format!("incident:{}:", incident["id"]);
         pull(&store, &simulator).await;
         let began = Instant::now();
-        following.wake.send(()).unwrap();
+        following.wake.send_modify(|written| *written += 1);
         let counts = || -> Vec<usize> {
             let count = |log: &Log| log.taken().iter().filter(|it| it.starts_with(&id)).count();
             logs.iter().map(count).collect()
@@ -81,7 +81,7 @@ async fn an_incident_stands_in_every_receiver_seconds_after_it_was_written_once(
         .await;
         println!("in {} receivers after {:?}", logs.len(), began.elapsed());
         pull(&store, &simulator).await;
-        following.wake.send(()).unwrap();
+        following.wake.send_modify(|written| *written += 1);
         tokio::time::sleep(Duration::from_millis(300)).await;
         for report in following.end().await {
             assert!(report.failure.is_none(), "{report:?}");

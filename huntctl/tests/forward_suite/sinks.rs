@@ -167,7 +167,7 @@ async fn two_senders_of_a_sink_send_every_event_once() {
             let records: Vec<_> = ids.map(|id| written.incident(id, round)).collect();
             put(&store, Kind::Incident, &records).await;
             for sender in &senders {
-                sender.wake.send(()).unwrap();
+                sender.wake.send_modify(|written| *written += 1);
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

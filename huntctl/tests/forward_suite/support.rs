@@ -239,7 +239,7 @@ pub async fn run_telling(
     options: Options,
     told: &Hearing,
 ) -> Result<Vec<SinkReport>, Failure> {
-    let (_nobody, wake) = watch::channel(());
+    let (_nobody, wake) = watch::channel(0);
     let (_stopper, stop) = Stop::by_hand();
     forward::run(store.clone(), sinks, options, told.observer(), wake, stop).await
 }
@@ -260,7 +260,7 @@ pub fn sound(report: SinkReport) -> SinkReport {
 
 /// Sinks that are followed until this is ended.
 pub struct Following {
-    pub wake: watch::Sender<()>,
+    pub wake: watch::Sender<u64>,
     stopper: Stopper,
     task: tokio::task::JoinHandle<Result<Vec<SinkReport>, Failure>>,
 }
@@ -276,7 +276,7 @@ impl Following {
         options: Options,
         told: &Hearing,
     ) -> Self {
-        let (wake, woken) = watch::channel(());
+        let (wake, woken) = watch::channel(0);
         let (stopper, stop) = Stop::by_hand();
         let observer = told.observer();
         let store = store.clone();

@@ -45,14 +45,14 @@ pub fn against(simulator: &Simulator, folder: &Path, arguments: &[&str]) -> Comm
     command
 }
 
-fn signal(child: &Child, name: &str) {
+pub fn signal(child: &Child, name: &str) {
     let kill = format!("kill -{name} {}", child.id());
     let killed = Command::new("sh").args(["-c", &kill]).status();
     assert!(killed.unwrap().success());
 }
 
 /// What stands after a word on the standard error.
-fn told(lines: &mut impl Iterator<Item = std::io::Result<String>>, word: &str) -> String {
+pub fn told(lines: &mut impl Iterator<Item = std::io::Result<String>>, word: &str) -> String {
     let mut all = String::new();
     for line in lines {
         let line = line.unwrap();
@@ -104,9 +104,9 @@ fn with_a_simulator_events_come_by_themselves() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_ends_it_with_its_own_status() {
+async fn a_signal_ends_it_and_is_no_failure() {
     let simulator = small().start().await.unwrap();
-    for (name, status) in [("TERM", 143), ("INT", 130)] {
+    for name in ["TERM", "INT"] {
         let folder = tempfile::tempdir().unwrap();
         let arguments = ["receive", "--listen", "127.0.0.1:0"];
         let mut command = against(&simulator, folder.path(), &arguments);
@@ -120,7 +120,7 @@ async fn a_signal_ends_it_with_its_own_status() {
         assert_eq!(deliver(&url, "msg_1", body.as_bytes()).await, 200);
         signal(&child.0, name);
         let ended = tokio::task::spawn_blocking(move || child.0.wait().unwrap());
-        assert_eq!(ended.await.unwrap().code(), Some(status));
+        assert_eq!(ended.await.unwrap().code(), Some(0));
     }
 }
 
