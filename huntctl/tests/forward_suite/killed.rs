@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use huntctl::forward::Kind;
+use huntctl::store::Store;
 
 use super::support::{Hearing, Place, Spec, Written, put, run_telling, sound};
 use crate::cases::CASES;
@@ -20,6 +21,31 @@ fn kills() -> usize {
 async fn transport(name: &str, log: &Log, authority: &Authority) -> String {
     let case = CASES.iter().find(|case| case.name == name).unwrap();
     case.start_text(log, authority).await
+}
+
+/// Some records change, and a receiver may go wrong or be healed.
+async fn change(
+    store: &Store,
+    written: &mut Written,
+    logs: &[Log],
+    round: i64,
+    random: &mut fastrand::Rng,
+) {
+    let version = round * 1_000 + random.i64(0..1_000);
+    let ids = (0..40).filter(|_| random.u8(..8) == 0);
+    let ids: Vec<i64> = ids
+        .filter(|id| written.last.get(id).is_none_or(|last| *last < version))
+        .collect();
+    let records: Vec<_> = (ids.into_iter())
+        .map(|id| written.incident(id, version))
+        .collect();
+    put(store, Kind::Incident, &records).await;
+    let log = &logs[random.usize(..logs.len())];
+    match random.u8(..20) {
+        0 => log.set_fault(Some(Fault::Restarting)),
+        1 => log.set_fault(Some(Fault::Closing(3))),
+        _ => log.set_fault(None),
+    }
 }
 
 async fn killed(place: &Place, seed: u64) {
@@ -53,23 +79,7 @@ async fn killed(place: &Place, seed: u64) {
                 has_sent = true;
                 end = Instant::now() + Duration::from_millis(random.u64(0..100));
             }
-            let ids = (0..40).filter(|_| random.u8(..8) == 0);
-            let ids: Vec<i64> = ids.collect();
-            let version = round * 1_000 + random.i64(0..1_000);
-            let records: Vec<_> = ids
-                .into_iter()
-                .filter(|id| written.last.get(id).is_none_or(|last| *last < version))
-                .collect();
-            let records: Vec<_> = (records.into_iter())
-                .map(|id| written.incident(id, version))
-                .collect();
-            put(&store, Kind::Incident, &records).await;
-            let log = &logs[random.usize(..logs.len())];
-            match random.u8(..20) {
-                0 => log.set_fault(Some(Fault::Restarting)),
-                1 => log.set_fault(Some(Fault::Closing(3))),
-                _ => log.set_fault(None),
-            }
+            change(&store, &mut written, &logs, round, &mut random).await;
             tokio::time::sleep(Duration::from_millis(random.u64(..15))).await;
         }
         process.kill().unwrap();
