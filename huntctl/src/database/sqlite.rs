@@ -196,9 +196,8 @@ fn writer(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(128);
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // In WAL a crash of the process loses nothing, and one of the machine at most the last
-    // transactions, never the file; what they held is pulled again.
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    // A commit is on the disk before it is answered for: whoever sends a webhook forgets it then.
+    connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
     Ok(connection)
 }
