@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use crate::failure::{Exit, Failure};
 
 pub use columns::Column;
+pub(crate) use csv::harmless;
 pub use listing::Listing;
 
 /// How records are written.

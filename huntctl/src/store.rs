@@ -37,6 +37,7 @@ pub(crate) use statements::insert;
 
 pub use column::{Column, Kind, Source};
 pub use document::ListOperation;
+pub use views::{AT_RISK, OPEN_INCIDENT};
 
 /// The account's records in a database; cheap to clone.
 #[derive(Clone, Debug)]

@@ -26,6 +26,12 @@ pub enum Value {
 pub struct Row(pub(super) Vec<Value>);
 
 impl Row {
+    /// A row of these values.
+    #[cfg(test)]
+    pub(crate) fn of(values: Vec<Value>) -> Self {
+        Self(values)
+    }
+
     /// The values.
     pub fn values(&self) -> &[Value] {
         &self.0

@@ -15,7 +15,7 @@ pub(super) fn cell(value: &Value) -> Cow<'_, str> {
 
 /// The text, with a `'` before it where a spreadsheet would take it for a formula. An attacker
 /// may have chosen it.
-fn harmless(text: &str) -> Cow<'_, str> {
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     const BEGIN: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
     if text.starts_with(BEGIN) {
         Cow::Owned(format!("'{text}"))

@@ -71,12 +71,8 @@ const PARTS: [Part; 7] = [
             ("agents", "version_number", Kind::Integer),
         ],
         sql: "SELECT a.organization_id, count(CASE WHEN a.version_number < u.version_number THEN 1 END)
-            FROM agents AS a LEFT JOIN (
-                SELECT platform, version_number, row_number() OVER (
-                    PARTITION BY platform ORDER BY count(*) DESC, version_number DESC) AS place
-                FROM agents
-                WHERE account_id = ?1 AND gone_at IS NULL AND version_number IS NOT NULL
-                GROUP BY platform, version_number) AS u ON u.platform = a.platform AND u.place = 1
+            FROM agents AS a LEFT JOIN usual_versions AS u
+                ON u.account_id = a.account_id AND u.platform = a.platform
             WHERE a.account_id = ?1 AND a.gone_at IS NULL
             GROUP BY a.organization_id",
         total: None,
@@ -146,6 +142,26 @@ const PARTS: [Part; 7] = [
     },
 ];
 
+/// The version that most agents of a platform have in an account, from which the pages see what
+/// is outdated without reading all agents. It is as fresh as the counts.
+const USUAL_VERSIONS: &str = "CREATE TABLE IF NOT EXISTS usual_versions (
+    account_id bigint NOT NULL,
+    platform text NOT NULL,
+    version_number bigint NOT NULL,
+    PRIMARY KEY (account_id, platform))";
+
+const FORGET_VERSIONS: &str = "DELETE FROM usual_versions WHERE account_id = ?1";
+
+const FIND_VERSIONS: &str = "INSERT INTO usual_versions (account_id, platform, version_number)
+    SELECT account_id, platform, version_number FROM (
+        SELECT account_id, platform, version_number, row_number() OVER (
+            PARTITION BY platform ORDER BY count(*) DESC, version_number DESC) AS place
+        FROM agents
+        WHERE account_id = ?1 AND gone_at IS NULL
+            AND platform IS NOT NULL AND version_number IS NOT NULL
+        GROUP BY account_id, platform, version_number) AS counted
+    WHERE place = 1";
+
 /// A table of counts: its name, the columns before the counts, and its key.
 type DailyTable = (&'static str, &'static [(&'static str, Kind)], &'static str);
 
@@ -181,6 +197,7 @@ pub(super) fn tables(dialect: Dialect) -> Vec<String> {
             format!("CREATE TABLE IF NOT EXISTS {table} ({columns}, PRIMARY KEY ({primary}))")
         })
         .collect();
+    all.push(USUAL_VERSIONS.to_owned());
     // For all organizations on one day, and to replace a day.
     all.push(
         "CREATE INDEX IF NOT EXISTS organizations_daily_by_day \
@@ -226,6 +243,11 @@ impl Store {
             account: NOTHING,
             organizations: present.collect(),
         };
+        if self.meets(PARTS[1].needs) {
+            for sql in [FORGET_VERSIONS, FIND_VERSIONS] {
+                tx.execute(sql, &account).await?;
+            }
+        }
         for part in &PARTS {
             if !self.meets(part.needs) {
                 tally.unknown(part);

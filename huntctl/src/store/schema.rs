@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::column::{Column, INDEXED, Kind, OURS, named, quoted};
+use super::column::{Column, FOR_PAGES, INDEXED, Kind, OURS, named, quoted};
 use super::document::WantedTable;
 use super::{Table, changes, daily, fill, state, views};
 use crate::database::{Database, Dialect, Row, Transaction};
 use crate::failure::{Exit, Failure};
+use crate::training;
 
 /// The columns of each table that there is.
 pub(super) type Existing = BTreeMap<String, BTreeMap<String, Kind>>;
@@ -51,7 +52,8 @@ pub(super) async fn prepare(
 fn fingerprint(dialect: Dialect, wanted: &[WantedTable], existing: &Existing) -> String {
     let digest = super::record::digest([
         format!("{wanted:?}").as_bytes(),
-        format!("{OURS:?}{INDEXED:?}").as_bytes(),
+        format!("{OURS:?}{INDEXED:?}{FOR_PAGES:?}").as_bytes(),
+        training::TABLE.as_bytes(),
         daily::tables(dialect).concat().as_bytes(),
         changes::table(dialect).as_bytes(),
         views::fingerprint(dialect, existing).as_bytes(),
@@ -114,6 +116,7 @@ async fn make(
 ) -> Result<(), Failure> {
     tx.execute(state::MAKE, &[]).await?;
     tx.execute(&changes::table(dialect), &[]).await?;
+    tx.execute(training::TABLE, &[]).await?;
     for sql in daily::tables(dialect) {
         tx.execute(&sql, &[]).await?;
     }
@@ -132,7 +135,7 @@ async fn make(
                 fill::later(tx, table, &added).await?;
             }
         }
-        for index in indexes(table) {
+        for index in indexes(table).into_iter().chain(for_pages(table)) {
             tx.execute(&index, &[]).await?;
         }
     }
@@ -170,6 +173,23 @@ fn create(dialect: Dialect, table: &Table) -> String {
         .chain([record, "PRIMARY KEY (account_id, id)".to_owned()])
         .collect();
     format!("CREATE TABLE {} ({})", table.quoted(), all.join(", "))
+}
+
+/// The index that pages need, of the columns that there are.
+fn for_pages(table: &Table) -> Option<String> {
+    let (_, group) = FOR_PAGES.iter().find(|(name, _)| *name == table.name)?;
+    let there = |name: &&str| {
+        let mut columns = table.columns.iter();
+        let ours = OURS.iter().any(|(ours, _)| ours == name);
+        ours || columns.any(|column| column.name == **name)
+    };
+    let columns = group.iter().copied().filter(there).map(quoted);
+    let columns = columns.collect::<Vec<_>>().join(", ");
+    let name = quoted(&format!("{}_of_organization", table.name));
+    let table = table.quoted();
+    Some(format!(
+        "CREATE INDEX IF NOT EXISTS {name} ON {table} ({columns})"
+    ))
 }
 
 fn indexes(table: &Table) -> Vec<String> {

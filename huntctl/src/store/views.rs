@@ -28,7 +28,11 @@ struct View {
 }
 
 /// What makes an incident open.
-pub(super) const OPEN_INCIDENT: &str = "status IN ('sent', 'auto_remediating')";
+pub const OPEN_INCIDENT: &str = "status IN ('sent', 'auto_remediating')";
+
+/// What puts an identity that is enabled at risk, where `i` is the identity and `s` the settings.
+pub const AT_RISK: &str = "(',' || s.risk_levels || ',' LIKE '%,' || i.risk_level || ',%' \
+     OR (s.without_mfa AND NOT i.mfa_enabled))";
 
 const VIEWS: [View; 7] = [
     View {
@@ -210,8 +214,6 @@ const VIEWS: [View; 7] = [
 pub(super) fn in_dialect(dialect: Dialect, sql: &str) -> String {
     // Each is (word, SQLite, PostgreSQL).
     let days = "(SELECT stale_after_days FROM store_settings)";
-    let risk = "(',' || s.risk_levels || ',' LIKE '%,' || i.risk_level || ',%' \
-                OR (s.without_mfa AND NOT i.mfa_enabled))";
     let stale = |sqlite: &str, postgres: &str| {
         let sqlite = format!("strftime('%Y-%m-%dT%H:%M:%fZ', {sqlite}, '-' || {days} || ' days')");
         (sqlite, format!("({postgres} - {days} * interval '1 day')"))
@@ -221,7 +223,7 @@ pub(super) fn in_dialect(dialect: Dialect, sql: &str) -> String {
     let mut words = vec![
         ("{stale now}", stale("'now'", "now()")),
         ("{stale then}", stale(end, "least({end}, now())")),
-        ("{at risk}", (risk.to_owned(), risk.to_owned())),
+        ("{at risk}", (AT_RISK.to_owned(), AT_RISK.to_owned())),
     ];
     let units = |product: &str| {
         let column = "actual_usage";

@@ -300,7 +300,7 @@ pub async fn what_is_too_long_for_an_index_costs_no_record(ground: Ground) {
     let [odd] = &written.odd[..] else {
         panic!("{}", written.odd.len())
     };
-    let problem = "expected at most 1000 bytes, but it has 20000";
+    let problem = "expected at most 800 bytes, but it has 20000";
     assert_eq!(
         (odd.path.as_str(), odd.problem.as_str()),
         ("hostname", problem)
