@@ -1,8 +1,10 @@
 //! The command line: its verbs, what all of them have in common, and how they end.
 
+mod dashboard;
 mod forward;
 mod forwarding;
 mod manual;
+mod portal;
 mod pull;
 mod receive;
 mod status;
@@ -173,6 +175,8 @@ fn no_command(contract: &Contract, error: &clap::Error) -> Failure {
             "receive",
             "status",
             "forward",
+            "dashboard",
+            "portal",
             "init",
             "completions",
             "man",
@@ -210,6 +214,8 @@ pub fn command(contract: &Contract) -> Command {
         .subcommand(receive::command())
         .subcommand(status::command())
         .subcommand(forward::command())
+        .subcommand(dashboard::command())
+        .subcommand(portal::command())
         .subcommand(
             Command::new("init")
                 .about("Writes a commented huntctl.toml")
@@ -236,6 +242,8 @@ fn run(contract: &Contract, matches: &ArgMatches) -> Result<Ended, Failure> {
         Some(("receive", matches)) => receive::run(&context, matches),
         Some(("status", matches)) => status::run(&context, matches),
         Some(("forward", matches)) => forward::run(&context, matches),
+        Some(("dashboard", matches)) => dashboard::run(&context, matches),
+        Some(("portal", matches)) => portal::run(&context, matches),
         Some(("init", _)) => {
             let path = config::init(context.globals.config.as_deref())?;
             context.note(format_args!("{} is written: fill it in", path.display()));

@@ -3,6 +3,7 @@
 //! It is read from `huntctl.toml`, or, where there is no such file, taken from the
 //! environment. See `config/huntctl.toml` for all that can be said there.
 
+mod dashboard;
 mod environment;
 mod file;
 mod limits;
@@ -10,6 +11,7 @@ mod sinks;
 
 use std::fs;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use crate::forward::SinkSettings;
 use crate::secret::Secret;
 use crate::simulated::Simulated;
 
+pub use dashboard::{Dashboard, Origin, Portal, Serving};
 pub use environment::Environment;
 pub use file::receive::Receive;
 
@@ -40,6 +43,8 @@ pub struct Config {
     quota: Quota,
     receive: Receive,
     sinks: Vec<SinkSettings>,
+    dashboard: Dashboard,
+    portal: Portal,
     environment: Environment,
     simulated: Option<Arc<Simulated>>,
 }
@@ -125,6 +130,8 @@ impl Config {
             quota: Quota::Default,
             receive: Receive::default(),
             sinks: Vec::new(),
+            dashboard: Dashboard::default(),
+            portal: Portal::default(),
             environment,
             simulated: None,
         }
@@ -238,6 +245,37 @@ impl Config {
     /// How webhooks are received.
     pub fn receive(&self) -> &Receive {
         &self.receive
+    }
+
+    /// Where the dashboard is served, and who may see it.
+    pub fn dashboard(&self) -> &Dashboard {
+        &self.dashboard
+    }
+
+    /// The same at another address.
+    #[must_use]
+    pub fn with_listen(mut self, listen: SocketAddr) -> Self {
+        self.dashboard.serving.listen = listen;
+        self
+    }
+
+    /// Where the portal is served, and by which keys its links are signed.
+    pub fn portal(&self) -> &Portal {
+        &self.portal
+    }
+
+    /// Whether the simulator stands in place of all accounts.
+    pub fn is_simulated(&self) -> bool {
+        self.simulated.is_some()
+    }
+
+    /// A secret that the configuration names.
+    ///
+    /// # Errors
+    ///
+    /// As [`Secret::reveal`].
+    pub fn reveal(&self, secret: &Secret) -> Result<String, Failure> {
+        secret.reveal(&self.environment)
     }
 
     /// The URL of the store. A path in it that is not absolute is taken from the folder of

@@ -1,6 +1,7 @@
 //! The parts of the program `huntctl`. They are a library for its own tests and benchmarks,
 //! and no API that is kept.
 
+pub mod access;
 pub mod api;
 pub mod cli;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod output;
+pub mod portal;
 pub mod progress;
 pub mod pull;
 pub mod receive;

@@ -1,5 +1,7 @@
 //! The simulator in place of the API, for `--simulator`.
 
+pub mod history;
+
 use std::fs;
 use std::time::Duration;
 
@@ -14,6 +16,9 @@ pub const NOTE: &str = "simulator: all data is made up, and there is no quota to
 
 /// How much happens where it is told by webhooks.
 const EVENTS_A_MINUTE: f64 = 60.0;
+
+/// What pulls from it call the account.
+pub const SOURCE: &str = "simulator";
 
 /// A running simulator; it stops when dropped.
 #[derive(Debug)]
@@ -59,7 +64,7 @@ impl Simulated {
             .rate_limiter(RateLimiter::new(10_000, Duration::from_secs(1)))
             .build()?;
         Ok(Source {
-            name: "simulator".to_owned(),
+            name: SOURCE.to_owned(),
             client,
             reseller: true,
         })

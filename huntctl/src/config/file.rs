@@ -16,7 +16,7 @@ use crate::contract::nearest;
 use crate::failure::{Exit, Failure};
 use crate::secret::Secret;
 
-const NO_SECRETS: &str = "is a secret, or could be one, and must not stand here: write \
+pub(super) const NO_SECRETS: &str = "is a secret, or could be one, and must not stand here: write \
                           \"env:NAME\" or \"file:PATH\", and put it there";
 
 /// A table of the file, with what it takes to say where something is wrong.
@@ -46,7 +46,15 @@ pub(super) fn read(path: &Path, text: &str, environment: Environment) -> Result<
         span: 0..0,
         table: parsed.get_ref(),
     };
-    root.knows(&["account", "store", "quota", "receive", "sink"])?;
+    root.knows(&[
+        "account",
+        "store",
+        "quota",
+        "receive",
+        "sink",
+        "dashboard",
+        "portal",
+    ])?;
     let mut config = Config::without_file(environment);
     config.accounts = root.accounts()?;
     if let Some(store) = root.table("store", "[store]")? {
@@ -61,6 +69,8 @@ pub(super) fn read(path: &Path, text: &str, environment: Environment) -> Result<
         config.receive = receive::read(&table)?;
     }
     config.sinks = sinks::read(&root)?;
+    config.dashboard = super::dashboard::dashboard(&root)?;
+    config.portal = super::dashboard::portal(&root)?;
     Ok(config)
 }
 
@@ -82,7 +92,7 @@ impl File<'_> {
 
 impl<'a> Table<'a> {
     /// Refuses keys that are not known.
-    fn knows(&self, known: &[&str]) -> Result<(), Failure> {
+    pub(super) fn knows(&self, known: &[&str]) -> Result<(), Failure> {
         for key in self.table.keys() {
             if known.contains(&&**key.get_ref()) {
                 continue;
@@ -127,9 +137,19 @@ impl<'a> Table<'a> {
         })
     }
 
-    fn secret(&self, key: &str) -> Result<Secret, Failure> {
-        let secret = Secret::parse(self.needed(key)?, &self.file.folder());
+    pub(super) fn secret(&self, key: &str) -> Result<Secret, Failure> {
+        let secret = self.secret_of(self.needed(key)?);
         secret.ok_or_else(|| self.wrong(key, NO_SECRETS))
+    }
+
+    /// Where a secret is, if the text says it.
+    pub(super) fn secret_of(&self, text: &str) -> Option<Secret> {
+        Secret::parse(text, &self.folder())
+    }
+
+    /// The folder that paths are taken from.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.file.folder()
     }
 
     pub(super) fn table(&self, key: &str, name: &'static str) -> Result<Option<Self>, Failure> {

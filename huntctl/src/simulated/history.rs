@@ -1,0 +1,164 @@
+//! Trends for the simulator, whose store is a day old: counts of days before today, made up as all
+//! else of it is. They wander back from today's counts, the same way for the same counts.
+
+use fastrand::Rng;
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+
+use crate::database::{Row, Transaction, Value};
+use crate::failure::Failure;
+use crate::store::Store;
+
+/// How many days before today.
+const DAYS: i64 = 180;
+
+/// The counts, and how much one changes in a day at most, in percent of what it is.
+const COUNTS: [(&str, i64); 15] = [
+    ("agents", 1),
+    ("agents_stale", 15),
+    ("agents_isolated", 40),
+    ("agents_outdated", 8),
+    ("incidents_open", 0),
+    ("incidents_open_critical", 30),
+    ("incidents_open_high", 25),
+    ("incidents_open_low", 20),
+    ("incidents_new", 60),
+    ("incidents_closed", 60),
+    ("identities", 1),
+    ("identities_at_risk", 8),
+    ("escalations_open", 30),
+    ("signals_new", 50),
+    ("learners", 2),
+];
+const OPEN: usize = 4;
+/// The severities of what is open.
+const PARTS_OF_OPEN: std::ops::RangeInclusive<usize> = 5..=7;
+
+/// The counts of an organization on a day.
+type Counts = [Option<i64>; COUNTS.len()];
+
+/// Makes up the days before today, for the accounts that were pulled from the simulator and for no
+/// others. Where some are there already nothing changes.
+///
+/// # Errors
+///
+/// Where the database refuses it or cannot be had.
+pub async fn fill(store: &Store) -> Result<(), Failure> {
+    let sql = "SELECT a.account_id, min(d.day) FROM pull_accounts AS a
+        JOIN accounts_daily AS d ON d.account_id = a.account_id
+        WHERE a.source = ?1 GROUP BY a.account_id HAVING count(*) = 1";
+    let source = super::SOURCE.into();
+    for account in store.database().query(sql, &[source]).await? {
+        let (Some(account_id), Some(first)) = (account.integer(0), account.text(1)) else {
+            continue;
+        };
+        let Ok(first) = first.parse::<Date>() else {
+            continue;
+        };
+        let mut tx = store.database().begin().await?;
+        fill_account(&mut tx, account_id, first).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+async fn fill_account(tx: &mut Transaction, account_id: i64, first: Date) -> Result<(), Failure> {
+    let names = COUNTS.map(|(name, _)| name).join(", ");
+    let day = first.to_string();
+    let of_the_day = [account_id.into(), Value::from(day.as_str())];
+    let sql = format!(
+        "SELECT {names}, organization_id FROM organizations_daily WHERE account_id = ?1 AND day = ?2"
+    );
+    let organizations = tx.query(&sql, &of_the_day).await?;
+    let sql = format!("SELECT {names} FROM accounts_daily WHERE account_id = ?1 AND day = ?2");
+    let account = tx.query(&sql, &of_the_day).await?;
+    let account = account.first().map(counts).unwrap_or_default();
+
+    let mut all: Vec<(i64, Counts)> = Vec::new();
+    for row in &organizations {
+        all.push((row.integer(COUNTS.len()).unwrap_or(0), counts(row)));
+    }
+    let today = all.clone();
+    let mut random = Rng::with_seed(u64::try_from(account_id).unwrap_or(0));
+    let (mut of_organizations, mut of_accounts) = (Vec::new(), Vec::new());
+    for back in 1..=DAYS {
+        let day = first.saturating_sub(back.days()).to_string();
+        let mut total = account;
+        for ((id, counts), (_, now)) in all.iter_mut().zip(&today) {
+            step(counts, &mut random);
+            for ((total, before), now) in total.iter_mut().zip(&*counts).zip(now) {
+                *total = total.map(|total| total + before.unwrap_or(0) - now.unwrap_or(0));
+            }
+            let key = [account_id.into(), (*id).into(), day.as_str().into()];
+            of_organizations.push(row(key.to_vec(), *counts));
+        }
+        let key = [account_id.into(), day.as_str().into()];
+        of_accounts.push(row(key.to_vec(), total.map(|it| it.map(|it| it.max(0)))));
+    }
+    for (table, key, rows) in [
+        (
+            "organizations_daily",
+            "account_id, organization_id, day",
+            of_organizations,
+        ),
+        ("accounts_daily", "account_id, day", of_accounts),
+    ] {
+        let columns = COUNTS.len() + key.split(',').count();
+        let places: Vec<_> = (1..=columns).map(|n| format!("?{n}")).collect();
+        let places = places.join(", ");
+        let sql = format!(
+            "INSERT INTO {table} ({key}, {names}) VALUES ({places}) ON CONFLICT DO NOTHING"
+        );
+        tx.execute_many(&sql, rows).await?;
+    }
+    Ok(())
+}
+
+fn counts(row: &Row) -> Counts {
+    std::array::from_fn(|column| row.integer(column))
+}
+
+fn row(key: Vec<Value>, counts: Counts) -> Vec<Value> {
+    key.into_iter().chain(counts.map(Value::from)).collect()
+}
+
+/// A day back.
+fn step(counts: &mut Counts, random: &mut Rng) {
+    let mut change = 0;
+    for (at, (count, (_, percent))) in counts.iter_mut().zip(COUNTS).enumerate() {
+        let Some(count) = count else { continue };
+        let before = *count;
+        // Small counts move by one now and then.
+        let most = (before * percent / 100).max(i64::from(percent > 0 && random.u8(..) < 40));
+        *count = (before + random.i64(-most..=most)).max(0);
+        if PARTS_OF_OPEN.contains(&at) {
+            change += *count - before;
+        }
+    }
+    counts[OPEN] = counts[OPEN].map(|open| (open + change).max(0));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_wander_and_stay_counts() {
+        let mut random = Rng::with_seed(1);
+        let mut counts: Counts = [100, 7, 0, 9, 6, 1, 2, 3, 1, 1, 300, 20, 2, 4, 80].map(Some);
+        counts[14] = None;
+        let begin = counts;
+        let mut seen = Vec::new();
+        for _ in 0..DAYS {
+            step(&mut counts, &mut random);
+            let of = |at: usize| counts[at].unwrap();
+            assert!(counts.iter().flatten().all(|count| *count >= 0));
+            assert_eq!(of(4), of(5) + of(6) + of(7));
+            seen.push(counts);
+        }
+        assert_eq!(counts[14], None);
+        assert!(seen.iter().any(|counts| counts[5] != begin[5]));
+        let agents = seen.iter().map(|counts| counts[0].unwrap());
+        assert!(agents.clone().min() > Some(50) && agents.max() < Some(200));
+    }
+}
