@@ -1,0 +1,6 @@
+//! The tests of the portal, each a function over a store.
+
+pub mod alone;
+pub mod ground;
+pub mod shown;
+mod verb;
