@@ -212,14 +212,12 @@ fn attempts(ground: &Ground) -> Vec<String> {
             for organization in owners {
                 let expires = &good[1];
                 let key = &good[2];
-                let signed = signatures.iter().chain([&good[3]]);
-                for signature in signed {
-                    for cut in [signature.len(), signature.len() - 1, signature.len() / 2, 0] {
-                        let signature = &signature[..cut];
-                        made.push(format!(
-                            "/portal/{organization}?account={account}&expires={expires}&key={key}&signature={signature}"
-                        ));
-                    }
+                let cut =
+                    [good[3].len() - 1, good[3].len() / 2, 0].map(|at| good[3][..at].to_owned());
+                for signature in signatures.iter().chain(&good[3..]).chain(&cut) {
+                    made.push(format!(
+                        "/portal/{organization}?account={account}&expires={expires}&key={key}&signature={signature}"
+                    ));
                 }
                 // Parameters twice, swapped, or in other clothes.
                 let signature = &good[3];
