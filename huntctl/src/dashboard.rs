@@ -16,17 +16,28 @@
 //! indexes that have all that is asked for, so a page takes as long over 100,000 agents as over
 //! 100. Whatever others have written is shown by [`text`] and escaped by the templates.
 
+pub mod accounts;
 pub mod age;
+pub mod agents;
 pub mod asked;
 pub mod assets;
 pub mod cell;
 pub mod chart;
+pub mod data;
 pub mod fields;
 pub mod file;
+pub mod identities;
+pub mod incident;
+pub mod incidents;
 pub mod names;
+pub mod organization;
 pub mod organizations;
 pub mod overview;
 pub mod page;
+pub mod path;
+pub mod quarter;
+pub mod record;
+pub mod review;
 pub mod security;
 pub mod select;
 pub mod settings;
@@ -81,12 +92,38 @@ pub fn router_at(store: Store, clock: fn() -> Timestamp) -> Router {
     Router::new()
         .route("/", get(overview::page))
         .route("/organizations.csv", get(overview::csv))
+        .route("/accounts", get(accounts::page))
+        .route("/accounts.csv", get(accounts::csv))
         .route("/training", get(training::page))
         .route("/training.csv", get(training::csv))
+        .route("/data", get(data::page))
+        .route("/data.csv", get(data::csv))
+        .route("/incidents", get(incidents::all))
+        .route("/incidents.csv", get(incidents::all_csv))
+        .route("/incidents/{account}/{id}", get(incident::page))
+        .route(
+            "/incidents/{account}/{id}/remediations.csv",
+            get(incident::csv),
+        )
+        .route("/agents/{account}/{id}", get(agents::page))
+        .route("/identities/{account}/{id}", get(identities::page))
+        .route("/review/{account}/{id}", get(review::page))
+        .nest("/organizations/{account}/{id}", of_organization())
         .merge(assets::router())
         .fallback(missing)
         .layer(from_fn(security::headers))
         .with_state(app)
+}
+
+fn of_organization() -> Router<App> {
+    Router::new()
+        .route("/", get(organization::page))
+        .route("/incidents", get(incidents::of_organization))
+        .route("/incidents.csv", get(incidents::of_organization_csv))
+        .route("/agents", get(agents::of_organization))
+        .route("/agents.csv", get(agents::of_organization_csv))
+        .route("/identities", get(identities::of_organization))
+        .route("/identities.csv", get(identities::of_organization_csv))
 }
 
 async fn missing() -> Wrong {

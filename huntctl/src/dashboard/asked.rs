@@ -10,6 +10,7 @@ const LONGEST: usize = 200;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
     path: String,
+    file: String,
     values: BTreeMap<&'static str, String>,
 }
 
@@ -35,8 +36,18 @@ impl Asked {
                 values.entry(*name).or_insert(value);
             }
         }
-        let path = path.to_owned();
-        Self { path, values }
+        Self {
+            path: path.to_owned(),
+            file: format!("{path}.csv"),
+            values,
+        }
+    }
+
+    /// The same of a page whose table is a file of another path than its own.
+    #[must_use]
+    pub fn with_file(mut self, file: impl Into<String>) -> Self {
+        self.file = file.into();
+        self
     }
 
     /// The value of a parameter.
@@ -82,11 +93,7 @@ impl Asked {
 
     /// The link to the CSV of the table of this page.
     pub fn csv(&self) -> String {
-        let path = match &*self.path {
-            "/" => "/organizations.csv".to_owned(),
-            path => format!("{path}.csv"),
-        };
-        self.at(&path, "page", None)
+        self.at(&self.file, "page", None)
     }
 
     fn at(&self, path: &str, name: &'static str, value: Option<&str>) -> String {

@@ -87,6 +87,13 @@ impl Trend {
     }
 }
 
+impl Trend {
+    /// What it shows.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+}
+
 fn shown(value: Option<i64>, unit: &str) -> String {
     match value {
         None => text::UNKNOWN.to_owned(),

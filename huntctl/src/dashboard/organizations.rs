@@ -40,6 +40,14 @@ impl Open {
         }
     }
 
+    /// With all of these.
+    pub fn join(&mut self, more: Self) {
+        self.all += more.all;
+        self.critical += more.critical;
+        self.high += more.high;
+        self.low += more.low;
+    }
+
     /// For a bar.
     pub fn parts(self) -> [(&'static str, Option<i64>); 3] {
         [

@@ -57,7 +57,7 @@ pub struct Tile {
 
 /// `GET /`
 pub async fn page(State(app): State<App>, uri: Uri) -> Result<Response, Wrong> {
-    let asked = Asked::new("/", uri.query(), &KNOWN);
+    let asked = Asked::new("/", uri.query(), &KNOWN).with_file("/organizations.csv");
     let account = asked.number("account");
     let mut page = Page::of(&app, "Security overview", "/", account).await?;
     let all = organizations::read(&app, account).await?;
@@ -84,7 +84,7 @@ pub async fn page(State(app): State<App>, uri: Uri) -> Result<Response, Wrong> {
 
 /// `GET /organizations.csv`
 pub async fn csv(State(app): State<App>, uri: Uri) -> Result<Response, Wrong> {
-    let asked = Asked::new("/", uri.query(), &KNOWN);
+    let asked = Asked::new("/", uri.query(), &KNOWN).with_file("/organizations.csv");
     let account = asked.number("account");
     let page = Page::of(&app, "", "/", account).await?;
     let all = organizations::read(&app, account).await?;
@@ -194,7 +194,7 @@ async fn tiles(
             ),
         )
     };
-    let training = training::tile(app, account).await?;
+    let training = training::tile(app, whose).await?;
     Ok(vec![critical, at_risk, training])
 }
 

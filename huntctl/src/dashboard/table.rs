@@ -177,6 +177,7 @@ impl Listing {
                 page: page.to_string(),
                 pages: pages.to_string(),
             }),
+            more: None,
             range: match self.rows.rows.len() {
                 0 => String::new(),
                 rows => format!(
@@ -248,6 +249,7 @@ pub struct Table {
     choices: Vec<Choosing>,
     pager: Option<Pager>,
     range: String,
+    more: Option<(String, &'static str)>,
 }
 
 impl HtmlSafe for Table {}
@@ -278,7 +280,15 @@ impl Table {
             choices: Vec::new(),
             pager: None,
             range: String::new(),
+            more: None,
         }
+    }
+
+    /// The same with a link to the whole list.
+    #[must_use]
+    pub fn with_more(mut self, href: &str, label: &'static str) -> Self {
+        self.more = Some((href.to_owned(), label));
+        self
     }
 }
 

@@ -15,7 +15,7 @@ use super::chart::{Series, Trend};
 use super::overview::Tile;
 use super::page::{Page, Wrong, shown};
 use super::table::{Column, Extent, Listing, Table, arrange, keys, numbers, words};
-use super::trends::Whose;
+use super::trends::{Days, Whose};
 use super::{App, file, text};
 use crate::database::Value;
 use crate::failure::Failure;
@@ -39,28 +39,31 @@ pub struct Month {
     pub compromised: i64,
 }
 
-/// The sums by month, the newest [`MONTHS`] of them.
-pub async fn months(app: &App, whose: Whose) -> Result<BTreeMap<Date, Month>, Failure> {
-    let first = app
-        .today()
-        .first_of_month()
-        .saturating_sub((MONTHS - 1).months());
-    let mut values: Vec<Value> = vec![first.to_string().into()];
+/// The sums of the last [`MONTHS`] by month.
+async fn months(app: &App, whose: Whose) -> Result<BTreeMap<Date, Month>, Failure> {
+    let last = app.today();
+    let first = last.first_of_month().saturating_sub((MONTHS - 1).months());
+    sums(app, whose, Days { first, last }).await
+}
+
+/// The sums of the months that begin on one of these days.
+pub async fn sums(app: &App, whose: Whose, days: Days) -> Result<BTreeMap<Date, Month>, Failure> {
+    let mut values: Vec<Value> = vec![days.first.to_string().into(), days.last.to_string().into()];
     let of_whom = match whose {
         Whose::All => "",
         Whose::Account(id) => {
             values.push(id.into());
-            "AND account_id = ?2"
+            "AND account_id = ?3"
         }
         Whose::Organization(account, id) => {
             values.extend([account.into(), id.into()]);
-            "AND account_id = ?2 AND organization_id = ?3"
+            "AND account_id = ?3 AND organization_id = ?4"
         }
     };
     // PostgreSQL's sum of them has another type.
     let sql = format!(
         "SELECT month, CAST(sum(sent) AS bigint), CAST(sum(compromised) AS bigint)
-        FROM training_monthly WHERE month >= ?1 {of_whom} GROUP BY month ORDER BY month"
+        FROM training_monthly WHERE month >= ?1 AND month <= ?2 {of_whom} GROUP BY month ORDER BY month"
     );
     let rows = app.store.database().query(&sql, &values).await?;
     let month = |row: &crate::database::Row| {
@@ -73,9 +76,8 @@ pub async fn months(app: &App, whose: Whose) -> Result<BTreeMap<Date, Month>, Fa
     Ok(rows.iter().filter_map(month).collect())
 }
 
-/// The tile of an account, or of all.
-pub async fn tile(app: &App, account: Option<i64>) -> Result<Tile, Failure> {
-    let whose = account.map_or(Whose::All, Whose::Account);
+/// The tile of an account, of an organization, or of all.
+pub async fn tile(app: &App, whose: Whose) -> Result<Tile, Failure> {
     let months = months(app, whose).await?;
     let mut tile = Tile {
         title: "Training compromise rate",
