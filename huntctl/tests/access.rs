@@ -4,8 +4,6 @@
 mod support;
 
 use std::net::SocketAddr;
-use std::process::Stdio;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Extension;
@@ -484,9 +482,12 @@ fn the_program_does_not_start_where_others_could_look() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn the_program_serves_until_a_signal_and_logs_no_secret() {
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::process::Stdio;
+    use std::time::Duration;
     let huntctl = Huntctl::new().variable("T", TOKEN);
     let path = huntctl.folder.path().join("huntctl.toml");
     std::fs::write(path, "[dashboard]\ntoken = \"env:T\"").unwrap();

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::{Context, Ended, wait_for};
 use crate::access::{Access, Ground, guard, protect};
 use crate::config::{Config, Serving};
+use crate::dashboard;
 use crate::failure::{Exit, Failure};
 use crate::http::{Certificate, Limits, Listener, serve};
 use crate::output::unwritten;
@@ -122,7 +123,7 @@ impl Places {
     /// The pages, each behind what it needs. Those of the portal are outside of the login, since
     /// their links are theirs.
     async fn pages(self, store: Store, config: &Config) -> Result<Pages, Failure> {
-        let dashboard = protect(dashboard_pages(store.clone()), self.access);
+        let dashboard = protect(dashboard::router(store.clone()), self.access);
         let portal = match self.keys {
             None => None,
             Some(keys) => {
@@ -159,10 +160,6 @@ impl Places {
         });
         Ok(link.map(|link| keys.sign(&link)))
     }
-}
-
-fn dashboard_pages(_store: Store) -> Router {
-    Router::new().route("/", axum::routing::get(|| async { "the dashboard" }))
 }
 
 impl Served {
