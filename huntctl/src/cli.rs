@@ -8,6 +8,7 @@ mod portal;
 mod pull;
 mod receive;
 mod status;
+mod training;
 
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
@@ -177,6 +178,7 @@ fn no_command(contract: &Contract, error: &clap::Error) -> Failure {
             "forward",
             "dashboard",
             "portal",
+            "training",
             "init",
             "completions",
             "man",
@@ -216,6 +218,7 @@ pub fn command(contract: &Contract) -> Command {
         .subcommand(forward::command())
         .subcommand(dashboard::command())
         .subcommand(portal::command())
+        .subcommand(training::command())
         .subcommand(
             Command::new("init")
                 .about("Writes a commented huntctl.toml")
@@ -244,6 +247,7 @@ fn run(contract: &Contract, matches: &ArgMatches) -> Result<Ended, Failure> {
         Some(("forward", matches)) => forward::run(&context, matches),
         Some(("dashboard", matches)) => dashboard::run(&context, matches),
         Some(("portal", matches)) => portal::run(&context, matches),
+        Some(("training", matches)) => training::run(&context, matches),
         Some(("init", _)) => {
             let path = config::init(context.globals.config.as_deref())?;
             context.note(format_args!("{} is written: fill it in", path.display()));

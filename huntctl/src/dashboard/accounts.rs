@@ -80,7 +80,7 @@ async fn listing(
     let organizations = organizations(app).await?;
     let days = Days::up_to(app.today(), DAYS);
     let trends = trends::of_each_account(app.store.database(), "incidents_open", days).await?;
-    let most = counts.iter().map(|counts| counts.open.all).max();
+    let most = counts.iter().filter_map(|counts| counts.open.all).max();
     let rows = counts.iter().map(|counts| {
         let id = counts.account_id;
         let mut row = vec![
@@ -124,10 +124,14 @@ async fn counts(app: &App) -> Result<Vec<Counts>, Failure> {
     let rows = app.store.database().query(&sql, &[]).await?;
     let mut open: BTreeMap<i64, Open> = BTreeMap::new();
     for ((account, _), more) in organizations::open_incidents(app, None).await? {
-        open.entry(account).or_default().join(more);
+        let of = open.entry(account);
+        of.or_insert_with(|| Open::none(&app.fields)).join(more);
     }
     let with_open = |counts: Counts| Counts {
-        open: open.get(&counts.account_id).copied().unwrap_or_default(),
+        open: open
+            .get(&counts.account_id)
+            .copied()
+            .unwrap_or(Open::none(&app.fields)),
         ..counts
     };
     Ok(rows.iter().filter_map(Counts::of).map(with_open).collect())

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::output::visible::is_obeyed;
+
 /// The longest value that is looked at.
 const LONGEST: usize = 200;
 
@@ -29,7 +31,8 @@ impl Asked {
     pub fn new(path: &str, query: Option<&str>, known: &[&'static str]) -> Self {
         let mut values = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-            let value: String = value.trim().chars().take(LONGEST).collect();
+            let plain = value.trim().chars().filter(|c| !is_obeyed(*c));
+            let value: String = plain.take(LONGEST).collect();
             if let Some(name) = known.iter().find(|known| **known == name)
                 && !value.is_empty()
             {

@@ -27,6 +27,12 @@ impl Fields {
         }
     }
 
+    /// Whether there is a column of text of this name.
+    pub fn has_text(&self, table: &str, column: &str) -> bool {
+        let wanted = (table.to_owned(), column.to_owned(), Kind::Text);
+        self.there.contains(&wanted)
+    }
+
     /// A column of a table that is named `t` in the query, or null of its type.
     pub fn get(&self, table: &str, column: &str, kind: Kind) -> String {
         let wanted = (table.to_owned(), column.to_owned(), kind);

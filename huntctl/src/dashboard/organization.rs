@@ -188,7 +188,7 @@ async fn open(app: &App, ids: Ids) -> Result<Open, Failure> {
         AND {organization} = ?2 AND t.gone_at IS NULL AND {open} GROUP BY 1"
     );
     let values = [ids.account.into(), ids.id.into()];
-    let mut open = Open::default();
+    let mut open = Open::none(&app.fields);
     for row in app.store.database().query(&sql, &values).await? {
         open.add(row.text(0), row.integer(1).unwrap_or(0));
     }
@@ -209,7 +209,7 @@ async fn tiles(
     let series = trends::read(app.store.database(), whose, &columns, days).await?;
     let [mut incidents, at_risk, stale] = <[_; 3]>::try_from(series).unwrap_or_default();
     if let Some(last) = incidents.last_mut() {
-        last.1 = Some(open.all);
+        last.1 = open.all;
     }
     let to = |tile: Tile, href: &str, link| Tile {
         href: Some(href.to_owned()),

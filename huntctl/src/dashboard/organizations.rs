@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use super::App;
 use super::asked::{Asked, Sort};
 use super::cell::{Cell, Tone};
+use super::fields::Fields;
 use super::page::Page;
 use super::table::{Column, Extent, Listing, arrange, keys, numbers, words};
 use super::text;
@@ -15,45 +16,63 @@ use crate::database::{Row, Value};
 use crate::failure::Failure;
 use crate::store::OPEN_INCIDENT;
 
-/// Open incidents by their severity.
+/// Incidents by their severity; none where the store does not have what tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Open {
     /// All of them.
-    pub all: i64,
+    pub all: Option<i64>,
     /// Critical.
-    pub critical: i64,
+    pub critical: Option<i64>,
     /// High.
-    pub high: i64,
+    pub high: Option<i64>,
     /// Low.
-    pub low: i64,
+    pub low: Option<i64>,
 }
 
 impl Open {
+    /// No incident, as far as that can be told.
+    pub fn none(fields: &Fields) -> Self {
+        let all = fields.has_text("incident_reports", "status").then_some(0);
+        let severity = all.filter(|_| fields.has_text("incident_reports", "severity"));
+        Self {
+            all,
+            critical: severity,
+            high: severity,
+            low: severity,
+        }
+    }
+
     /// With these, too.
     pub fn add(&mut self, severity: Option<&str>, count: i64) {
-        self.all += count;
-        match severity {
-            Some("critical") => self.critical += count,
-            Some("high") => self.high += count,
-            Some("low") => self.low += count,
-            _ => {}
+        let of_severity = match severity {
+            Some("critical") => Some(&mut self.critical),
+            Some("high") => Some(&mut self.high),
+            Some("low") => Some(&mut self.low),
+            _ => None,
+        };
+        for sum in [Some(&mut self.all), of_severity].into_iter().flatten() {
+            *sum = sum.map(|sum| sum + count);
         }
     }
 
     /// With all of these.
     pub fn join(&mut self, more: Self) {
-        self.all += more.all;
-        self.critical += more.critical;
-        self.high += more.high;
-        self.low += more.low;
+        for (sum, more) in [
+            (&mut self.all, more.all),
+            (&mut self.critical, more.critical),
+            (&mut self.high, more.high),
+            (&mut self.low, more.low),
+        ] {
+            *sum = sum.zip(more).map(|(sum, more)| sum + more);
+        }
     }
 
     /// For a bar.
     pub fn parts(self) -> [(&'static str, Option<i64>); 3] {
         [
-            ("critical", Some(self.critical)),
-            ("high", Some(self.high)),
-            ("low", Some(self.low)),
+            ("critical", self.critical),
+            ("high", self.high),
+            ("low", self.low),
         ]
     }
 }
@@ -134,7 +153,8 @@ pub async fn read(app: &App, account: Option<i64>) -> Result<Vec<Counts>, Failur
     let open = open_incidents(app, account).await?;
     for counts in &mut all {
         let key = (counts.account_id, counts.organization_id);
-        counts.open = open.get(&key).copied().unwrap_or_default();
+        let none = Open::none(&app.fields);
+        counts.open = open.get(&key).copied().unwrap_or(none);
     }
     Ok(all)
 }
@@ -148,14 +168,17 @@ pub async fn open_incidents(
     let severity = app.fields.text("incident_reports", "severity");
     let (only, values) = of_account(account, "t.account_id");
     let only = only.replace("WHERE", "AND");
+    let status = app.fields.text("incident_reports", "status");
+    let is_open = OPEN_INCIDENT.replace("status", &status);
     let sql = format!(
         "SELECT t.account_id, {organization}, {severity}, count(*) FROM incident_reports AS t
-        WHERE {OPEN_INCIDENT} AND t.gone_at IS NULL {only} GROUP BY 1, 2, 3"
+        WHERE {is_open} AND t.gone_at IS NULL {only} GROUP BY 1, 2, 3"
     );
     let mut open: BTreeMap<_, Open> = BTreeMap::new();
     for row in app.store.database().query(&sql, &values).await? {
         if let (Some(account), Some(count)) = (row.integer(0), row.integer(3)) {
-            let of = open.entry((account, row.integer(1))).or_default();
+            let of = open.entry((account, row.integer(1)));
+            let of = of.or_insert_with(|| Open::none(&app.fields));
             of.add(row.text(2), count);
         }
     }
@@ -204,7 +227,7 @@ pub fn listing(all: &[Counts], page: &Page, asked: Asked, extent: Extent) -> Lis
     accounts.dedup();
     let several = accounts.len() > 1;
     let columns = columns(several);
-    let most = all.iter().map(|counts| counts.open.all).max();
+    let most = all.iter().filter_map(|counts| counts.open.all).max();
     let row = |counts: &Counts| {
         let mut row = vec![Cell::Link(counts.title(), counts.path())];
         if several {
@@ -241,9 +264,9 @@ pub fn cells(counts: &Counts, most: Option<i64>) -> Vec<Cell> {
     let [identities, at_risk] = counts.identities;
     vec![
         Cell::Stack(super::chart::Stack::new(&counts.open.parts(), most)),
-        Cell::Bad(Some(counts.open.critical), Tone::Critical),
-        Cell::Bad(Some(counts.open.high), Tone::High),
-        Cell::Bad(Some(counts.open.low), Tone::Low),
+        Cell::Bad(counts.open.critical, Tone::Critical),
+        Cell::Bad(counts.open.high, Tone::High),
+        Cell::Bad(counts.open.low, Tone::Low),
         Cell::Count(agents),
         Cell::Bad(stale, Tone::Low),
         Cell::Bad(isolated, Tone::High),

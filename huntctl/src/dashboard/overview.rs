@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use super::asked::Asked;
 use super::chart::{Series, Trend};
-use super::organizations::{self, KNOWN};
+use super::organizations::{self, KNOWN, Open};
 use super::page::{Page, Wrong, shown};
 use super::settings::Settings;
 use super::table::{Chosen, Extent, Table};
@@ -152,10 +152,13 @@ async fn tiles(
         series.next().unwrap_or_default(),
     );
     let open = organizations::open_incidents(app, account).await?;
-    let now = open.values().map(|open| open.critical).sum();
+    let mut now = Open::none(&app.fields);
+    for open in open.into_values() {
+        now.join(open);
+    }
     // The last day is this moment, as the number is.
     if let Some(last) = critical.last_mut() {
-        last.1 = Some(now);
+        last.1 = now.critical;
     }
     let href = match account {
         Some(id) => format!("/incidents?severity=critical&account={id}"),

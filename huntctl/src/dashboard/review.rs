@@ -48,6 +48,12 @@ struct Review {
     rules: Vec<String>,
 }
 
+impl Review {
+    fn shown(&self, count: &Option<i64>) -> String {
+        text::count_or_unknown(*count)
+    }
+}
+
 /// A count at the beginning and at the end.
 #[derive(Clone, Debug)]
 struct Change {
@@ -178,7 +184,7 @@ async fn incidents_of(app: &App, ids: Ids, days: Days) -> Result<Incidents, Fail
         select.conditions.join(" AND ")
     );
     let rows = app.store.database().query(&sql, &select.values).await?;
-    let mut new = Open::default();
+    let mut new = Open::none(&app.fields);
     let mut times = Vec::new();
     let mut count = 0;
     let within = |time: Option<Timestamp>| time.is_some_and(|time| time >= first && time < end);

@@ -83,7 +83,7 @@ pub fn duration(time: SignedDuration) -> String {
     let minutes = time.as_secs().max(0) / 60;
     let (amount, unit) = match minutes {
         0 => return "less than a minute".to_owned(),
-        ..120 => (minutes, "minute"),
+        ..60 => (minutes, "minute"),
         ..2_880 => (minutes / 60, "hour"),
         _ => (minutes / 1_440, "day"),
     };
@@ -159,7 +159,8 @@ mod tests {
         for (minutes, shown) in [
             (0, "less than a minute"),
             (1, "1 minute"),
-            (119, "119 minutes"),
+            (59, "59 minutes"),
+            (60, "1 hour"),
             (120, "2 hours"),
             (2_880, "2 days"),
         ] {
