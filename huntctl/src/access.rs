@@ -72,8 +72,18 @@ enum Door {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client(pub IpAddr);
 
-/// Who is logged in; among the extensions of each request that [`protect`] lets pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
+tokio::task_local! {
+    /// Who asks for the page that is made just now. Templates have no request to look it up in.
+    static USER: User;
+}
+
+/// Who asks for the page that is made just now.
+pub fn user() -> User {
+    USER.try_with(User::clone).unwrap_or_default()
+}
+
+/// Who is logged in, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct User {
     /// As the proxy calls them. A token has no name.
     pub name: Option<String>,
@@ -157,15 +167,6 @@ impl fmt::Debug for Access {
     }
 }
 
-impl Default for User {
-    fn default() -> Self {
-        Self {
-            name: None,
-            can_log_out: false,
-        }
-    }
-}
-
 /// Why a request is not let pass.
 enum Refusal {
     /// Nobody is logged in.
@@ -186,7 +187,7 @@ pub fn protect(pages: Router, access: Access) -> Router {
     pages.layer(from_fn_with_state(access, admit))
 }
 
-async fn admit(State(access): State<Access>, mut request: Request, next: Next) -> Response {
+async fn admit(State(access): State<Access>, request: Request, next: Next) -> Response {
     let reads = [Method::GET, Method::HEAD].contains(request.method());
     if !reads && !origin::is_own(request.headers(), access.0.origin.as_deref()) {
         let text = "this form was not sent by a page of this dashboard\n";
@@ -203,8 +204,7 @@ async fn admit(State(access): State<Access>, mut request: Request, next: Next) -
     if let Some(name) = &user.name {
         tracing::debug!(user = name, path = request.uri().path(), "a page is shown");
     }
-    request.extensions_mut().insert(user);
-    private(next.run(request).await)
+    private(USER.scope(user, next.run(request)).await)
 }
 
 impl Access {

@@ -6,9 +6,8 @@ mod support;
 use std::net::SocketAddr;
 
 use axum::Router;
-use axum::extract::Extension;
 use axum::routing::{get, post};
-use huntctl::access::{Access, Ground, User, guard, protect};
+use huntctl::access::{self, Access, Ground, guard, protect};
 use huntctl::config::{Config, Environment};
 use huntctl::http::{Limits, Listener, serve};
 use huntctl::stop::{Stop, Stopper};
@@ -46,7 +45,7 @@ impl Dashboard {
         let access = Access::of(&config).unwrap();
         assert!(!format!("{access:?}{config:?}").contains(TOKEN));
 
-        let user = |user: Extension<User>| async move { format!("{:?}", user.0) };
+        let user = || async { format!("{:?}", access::user()) };
         let pages = Router::new()
             .route("/", get(user))
             .route(

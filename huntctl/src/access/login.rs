@@ -14,7 +14,7 @@ use axum::{Form, Router};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::{Access, Client, Door, User, sessions, too_many};
+use super::{Access, Client, Door, sessions, too_many, user};
 
 const PAGE: &str = "/login";
 const STYLE: &str = "/login/style.css";
@@ -65,9 +65,9 @@ pub(super) fn redirect(to: &Uri) -> Response {
     see(&format!("{PAGE}?next={}", next.collect::<String>()))
 }
 
-async fn form(user: Extension<User>, Query(login): Query<Login>) -> Response {
+async fn form(Query(login): Query<Login>) -> Response {
     let next = local(&login.next);
-    match user.can_log_out {
+    match user().can_log_out {
         true => see(next),
         false => page(StatusCode::OK, None, next),
     }

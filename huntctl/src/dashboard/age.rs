@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::text;
 use crate::database::{Database, Dialect, Row};
 use crate::failure::Failure;
+use crate::simulated;
 
 /// Pulls that are looked at to see how often an account is pulled.
 const RUNS: i64 = 12;
@@ -109,8 +110,13 @@ pub fn told(ages: &[AccountAge], names: &BTreeMap<i64, String>, now: Timestamp) 
         let name = super::names::account(names, worst.account_id);
         words = format!("{words} (the oldest of {} accounts: {name})", ages.len());
     }
+    let simulated = |age: &AccountAge| age.source.as_deref() == Some(simulated::SOURCE);
+    let made_up = match ages.iter().any(simulated) {
+        true => " It is made up by the simulator, and so are its trends.",
+        false => "",
+    };
     Age {
-        words: format!("{words}: {}.", worst.words(now)),
+        words: format!("{words}: {}.{made_up}", worst.words(now)),
         warns,
     }
 }

@@ -66,6 +66,11 @@ impl Page {
         names::account(&self.names, id)
     }
 
+    /// Whether there is a session that one can end.
+    pub fn can_log_out(&self) -> bool {
+        crate::access::user().can_log_out
+    }
+
     /// The navigation.
     pub fn navigation(&self) -> &'static [(&'static str, &'static str)] {
         &NAVIGATION

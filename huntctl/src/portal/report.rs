@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::Link;
 use crate::database::{Dialect, Row, Value};
 use crate::failure::Failure;
+use crate::simulated;
 use crate::store::Store;
 
 /// How many months are counted, the present one included.
@@ -25,6 +26,9 @@ pub struct Report {
     pub organization: Organization,
     /// When the oldest of what is shown was read; none where nobody knows.
     pub data_as_of: Option<Timestamp>,
+    /// Whether the simulator has made it up, trends included. Not in the JSON of what is real.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub made_up: bool,
     /// Until when the link is of use.
     pub expires_at: Timestamp,
     /// Its incidents.
@@ -163,6 +167,7 @@ impl Report {
                 learners: row.integer(4),
             },
             data_as_of: asks.data_as_of().await?,
+            made_up: asks.made_up().await?,
             expires_at: link.expires,
             incidents: Incidents {
                 open: asks.open().await?,
@@ -208,6 +213,13 @@ impl<'a> Asks<'a> {
                 AND EXISTS (SELECT 1 FROM organizations WHERE account_id = ?1 AND id = ?2)";
         let rows = self.query(sql, &[]).await?;
         Ok(rows.iter().filter_map(|row| row.time(0)).min())
+    }
+
+    async fn made_up(&self) -> Result<bool, Failure> {
+        let sql = "SELECT count(*) FROM pull_accounts WHERE account_id = ?1 AND source = ?3
+                AND EXISTS (SELECT 1 FROM organizations WHERE account_id = ?1 AND id = ?2)";
+        let rows = self.query(sql, &[simulated::SOURCE.into()]).await?;
+        Ok(rows.first().and_then(|row| row.integer(0)) > Some(0))
     }
 
     async fn open(&self) -> Result<Severities, Failure> {

@@ -1,13 +1,19 @@
-//! Trends for the simulator, whose store is a day old: counts of days before today, made up as all
-//! else of it is. They wander back from today's counts, the same way for the same counts.
+//! What makes the simulator's store look like one that has been filled for months: its records are
+//! of one moment of the past, and its counts of one day.
+//!
+//! The dates of the records are moved so that agents have called just now, and the days before
+//! today get counts that wander back from today's, the same way for the same counts. All of it is
+//! made up, as all else of the simulator is, and pages that show it say so.
 
 use fastrand::Rng;
-use jiff::ToSpan as _;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-use crate::database::{Row, Transaction, Value};
+use crate::database::{Dialect, Row, Transaction, Value};
 use crate::failure::Failure;
-use crate::store::Store;
+use crate::pull::clock_now;
+use crate::store::{Kind, Store};
 
 /// How many days before today.
 const DAYS: i64 = 180;
@@ -37,27 +43,74 @@ const PARTS_OF_OPEN: std::ops::RangeInclusive<usize> = 5..=7;
 /// The counts of an organization on a day.
 type Counts = [Option<i64>; COUNTS.len()];
 
-/// Makes up the days before today, for the accounts that were pulled from the simulator and for no
-/// others. Where some are there already nothing changes.
+/// Moves dates and makes up counts, for the accounts that were pulled from the simulator and for no
+/// others. What was moved or made up already stays.
 ///
 /// # Errors
 ///
 /// Where the database refuses it or cannot be had.
 pub async fn fill(store: &Store) -> Result<(), Failure> {
-    let sql = "SELECT a.account_id, min(d.day) FROM pull_accounts AS a
-        JOIN accounts_daily AS d ON d.account_id = a.account_id
-        WHERE a.source = ?1 GROUP BY a.account_id HAVING count(*) = 1";
+    let now = clock_now(store.database()).await?;
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let sql = "SELECT account_id FROM pull_accounts WHERE source = ?1";
     let source = super::SOURCE.into();
     for account in store.database().query(sql, &[source]).await? {
-        let (Some(account_id), Some(first)) = (account.integer(0), account.text(1)) else {
-            continue;
-        };
-        let Ok(first) = first.parse::<Date>() else {
+        let Some(account_id) = account.integer(0) else {
             continue;
         };
         let mut tx = store.database().begin().await?;
-        fill_account(&mut tx, account_id, first).await?;
+        move_dates(store, &mut tx, account_id, now).await?;
+        store.count_day(&mut tx, account_id, today).await?;
+        let sql = "SELECT min(day), count(*) FROM accounts_daily WHERE account_id = ?1";
+        let days = tx.query(sql, &[account_id.into()]).await?;
+        let first = days.first().filter(|row| row.integer(1) <= Some(DAYS));
+        let first = first.and_then(|row| row.text(0)?.parse().ok());
+        if let Some(first) = first {
+            fill_account(&mut tx, account_id, first).await?;
+        }
         tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Moves all moments by as much as the last call of an agent is ago.
+async fn move_dates(
+    store: &Store,
+    tx: &mut Transaction,
+    account_id: i64,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let sql = "SELECT max(last_callback_at) FROM agents WHERE account_id = ?1";
+    let rows = tx.query(sql, &[account_id.into()]).await?;
+    let Some(last) = rows.first().and_then(|row| row.time(0)) else {
+        return Ok(());
+    };
+    let behind = now.duration_since(last);
+    if behind < SignedDuration::from_hours(1) {
+        return Ok(());
+    }
+    let seconds = behind.as_secs();
+    for table in store.tables() {
+        let moments = table.columns.iter().filter(|it| it.kind == Kind::Moment);
+        let moved = moments.map(|column| {
+            let name = format!("\"{}\"", column.name);
+            match store.database().dialect() {
+                Dialect::Sqlite => {
+                    format!("{name} = strftime('%Y-%m-%dT%H:%M:%fZ', {name}, '+{seconds} seconds')")
+                }
+                Dialect::Postgres => format!("{name} = {name} + interval '{seconds} seconds'"),
+            }
+        });
+        let moved: Vec<_> = moved.collect();
+        if moved.is_empty() {
+            continue;
+        }
+        let sql = format!(
+            "UPDATE \"{}\" SET {} WHERE account_id = ?1",
+            table.name,
+            moved.join(", ")
+        );
+        tx.execute(&sql, &[account_id.into()]).await?;
     }
     Ok(())
 }
@@ -85,7 +138,7 @@ async fn fill_account(tx: &mut Transaction, account_id: i64, first: Date) -> Res
         let day = first.saturating_sub(back.days()).to_string();
         let mut total = account;
         for ((id, counts), (_, now)) in all.iter_mut().zip(&today) {
-            step(counts, &mut random);
+            step(counts, now, &mut random);
             for ((total, before), now) in total.iter_mut().zip(&*counts).zip(now) {
                 *total = total.map(|total| total + before.unwrap_or(0) - now.unwrap_or(0));
             }
@@ -122,15 +175,25 @@ fn row(key: Vec<Value>, counts: Counts) -> Vec<Value> {
     key.into_iter().chain(counts.map(Value::from)).collect()
 }
 
-/// A day back.
-fn step(counts: &mut Counts, random: &mut Rng) {
+/// A day back. A count stays within two fifths of what it is now, and steps towards that are more
+/// likely than steps away from it, so nothing drifts to a height from which all fell together.
+fn step(counts: &mut Counts, now: &Counts, random: &mut Rng) {
     let mut change = 0;
-    for (at, (count, (_, percent))) in counts.iter_mut().zip(COUNTS).enumerate() {
-        let Some(count) = count else { continue };
+    let columns = counts.iter_mut().zip(now).zip(COUNTS);
+    for (at, ((count, now), (_, percent))) in columns.enumerate() {
+        let (Some(count), Some(now)) = (count, now) else {
+            continue;
+        };
         let before = *count;
         // Small counts move by one now and then.
-        let most = (before * percent / 100).max(i64::from(percent > 0 && random.u8(..) < 40));
-        *count = (before + random.i64(-most..=most)).max(0);
+        let most = (before * percent / 100).max(i64::from(percent > 0 && random.u8(..) < 30));
+        let after = before + random.i64(-most..=most);
+        let away = (after - now).abs() > (before - now).abs();
+        if away && random.bool() {
+            continue;
+        }
+        let band = 1 + now * 2 / 5;
+        *count = after.clamp((now - band).max(0), now + band);
         if PARTS_OF_OPEN.contains(&at) {
             change += *count - before;
         }
@@ -150,7 +213,7 @@ mod tests {
         let begin = counts;
         let mut seen = Vec::new();
         for _ in 0..DAYS {
-            step(&mut counts, &mut random);
+            step(&mut counts, &begin, &mut random);
             let of = |at: usize| counts[at].unwrap();
             assert!(counts.iter().flatten().all(|count| *count >= 0));
             assert_eq!(of(4), of(5) + of(6) + of(7));

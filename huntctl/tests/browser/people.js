@@ -119,7 +119,7 @@ async function one_logs_in_and_out(browser, { closed, token }) {
       const [cookie] = await context.cookies();
       assert.deepEqual([cookie.httpOnly, cookie.sameSite, cookie.path], [true, 'Lax', '/']);
       assert.equal(await page.evaluate(() => document.cookie), '');
-      await page.goto(`${closed}/logout`);
+      await page.click('footer a[href="/logout"]');
       await page.click('button');
       assert.equal(new URL(page.url()).pathname, '/login');
       assert.deepEqual(await context.cookies(), []);

@@ -11,13 +11,13 @@ const LARGEST = 200 * 1024;
 
 async function screenshots(browser, { open, portal, organization }) {
   if (!folder) return 'not asked for';
-  const of = `${open}/organizations/${organization.account}/${organization.id}`;
+  const of = `${organization.account}/${organization.id}`;
   const pictures = [
     ['overview', `${open}/`, {}],
     ['overview-dark', `${open}/`, { colorScheme: 'dark' }],
     ['overview-phone', `${open}/`, { viewport: NARROW }],
-    ['organization', of, {}],
-    ['review', `${of}/review`, { viewport: { width: 900, height: 1200 } }],
+    ['organization', `${open}/organizations/${of}`, {}],
+    ['review', `${open}/review/${of}`, { viewport: { width: 900, height: 1200 } }],
     ['portal', portal, { viewport: { width: 1000, height: 900 } }],
   ];
   const made = [];
