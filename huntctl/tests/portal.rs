@@ -42,4 +42,6 @@ on_each_database! {
     alone:
         nothing_of_others_is_in_any_answer,
         others_change_nothing;
+    made_up:
+        the_simulators_store_has_months_and_others_have_not;
 }

@@ -2,5 +2,6 @@
 
 pub mod alone;
 pub mod ground;
+pub mod made_up;
 pub mod shown;
 mod verb;
