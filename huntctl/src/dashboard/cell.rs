@@ -23,6 +23,8 @@ pub enum Cell {
     Share(Option<(i64, i64)>),
     /// A moment.
     Moment(Option<Timestamp>),
+    /// Nothing, and that is known: the words say why. It is no unknown value.
+    Nothing(&'static str),
     /// Words that stand out.
     Badges(Vec<Badge>),
     /// How many of each severity.
@@ -101,10 +103,12 @@ impl Badge {
 }
 
 impl Cell {
-    /// A count that is linked to what it counts is too much of a good thing: a text of others
-    /// with a page of its own.
-    pub fn link(text: Option<&str>, href: impl Into<String>) -> Self {
-        Self::Link(text::or_unknown(text), href.into())
+    /// A moment that has not come where there is none.
+    pub fn moment_or(time: Option<Timestamp>, nothing: &'static str) -> Self {
+        match time {
+            Some(_) => Self::Moment(time),
+            None => Self::Nothing(nothing),
+        }
     }
 
     /// A text.
@@ -126,6 +130,7 @@ impl Cell {
                 let texts: Vec<_> = badges.iter().map(|badge| &*badge.text).collect();
                 texts.join(", ")
             }
+            Self::Nothing(words) => (*words).to_owned(),
             Self::Stack(stack) => stack.words(),
             Self::Spark(spark) => spark.words(),
         }
@@ -143,6 +148,7 @@ impl Cell {
                 .map(|percent| percent.replace(" %", ""))
                 .unwrap_or_default(),
             Self::Moment(time) => time.map(|time| time.to_string()).unwrap_or_default(),
+            Self::Nothing(_) => String::new(),
             _ => self.shown(),
         }
     }
@@ -189,7 +195,7 @@ impl Cell {
                 .map(|badge| Key(badge.tone as i128, badge.text.to_lowercase()))
                 .max(),
             Self::Stack(stack) => stack.weight().map(|weight| Key(weight, String::new())),
-            Self::Spark(_) => None,
+            Self::Spark(_) | Self::Nothing(_) => None,
         }
     }
 }

@@ -267,10 +267,16 @@ async fn remediations(
             Cell::text(row.text(0)),
             Cell::text(row.text(1)),
             Cell::Badges(vec![Badge::status(row.text(2))]),
-            Cell::Text(json(row, 3).as_ref().map(words_of)),
-            Cell::Moment(row.time(4)),
-            Cell::Text(by),
-            Cell::Moment(row.time(6)),
+            match json(row, 3) {
+                Some(parameters) => Cell::Text(Some(words_of(&parameters))),
+                None => Cell::Nothing("nothing said"),
+            },
+            Cell::moment_or(row.time(4), "not yet"),
+            match row.time(4) {
+                None if by.is_none() => Cell::Nothing("nobody"),
+                _ => Cell::Text(by),
+            },
+            Cell::moment_or(row.time(6), "not yet"),
         ]
     });
     let usual = Sort {

@@ -149,7 +149,10 @@ pub fn cells(page: &Page, of: Of, row: &Row) -> Option<Vec<Cell>> {
         Cell::Moment(row.time(6)),
     ]);
     if !matches!(of, Of::Open(_)) {
-        cells.push(Cell::Moment(row.time(7)));
+        cells.push(match row.text(4) {
+            Some("sent" | "auto_remediating") => Cell::moment_or(row.time(7), "still open"),
+            _ => Cell::Moment(row.time(7)),
+        });
     }
     Some(cells)
 }

@@ -221,7 +221,6 @@ async fn tiles(
         "Open incidents",
         "critical",
         &incidents,
-        range,
         "Incident reports that are sent or auto-remediating.".to_owned(),
     );
     let at_risk = overview::tile(
@@ -229,7 +228,6 @@ async fn tiles(
         "Identities at risk",
         "high",
         &at_risk,
-        range,
         format!("Identities that are {}.", settings.at_risk()),
     );
     let stale = overview::tile(
@@ -237,7 +235,6 @@ async fn tiles(
         "Stale agents",
         "low",
         &stale,
-        range,
         format!("Agents {}.", settings.stale()),
     );
     let mut tiles = vec![

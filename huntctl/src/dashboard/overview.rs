@@ -172,7 +172,6 @@ async fn tiles(
             "Open critical incidents",
             "critical",
             &critical,
-            range,
             "Incident reports of severity critical that are sent or auto-remediating, at this \
              moment; the days before as counted by the last pull of each."
                 .to_owned(),
@@ -189,7 +188,6 @@ async fn tiles(
             "Identities at risk",
             "high",
             &at_risk,
-            range,
             format!(
                 "Identities that are {}. The API has no assessment of identities; the rule is set \
                  in store_settings.",
@@ -207,7 +205,6 @@ pub fn tile(
     title: &'static str,
     tone: &'static str,
     series: &Series,
-    range: i64,
     rule: String,
 ) -> Tile {
     let (last, change) = trends::last_and_change(series);
@@ -215,7 +212,7 @@ pub fn tile(
         title,
         value: text::count_or_unknown(last),
         change: match change {
-            Some(change) => format!("{} in {range} days", text::change(change)),
+            Some((change, day)) => format!("{} since {day}", text::change(change)),
             None => String::new(),
         },
         rule,

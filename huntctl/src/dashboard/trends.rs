@@ -132,11 +132,13 @@ fn series(rows: &[Row], columns: usize, days: Days) -> Vec<Series> {
     all
 }
 
-/// The last count, and how it has changed since the first.
-pub fn last_and_change(series: &Series) -> (Option<i64>, Option<i64>) {
+/// The last count, and how it has changed since the first day of which something is known.
+pub fn last_and_change(series: &Series) -> (Option<i64>, Option<(i64, Date)>) {
     let last = series.last().and_then(|(_, value)| *value);
-    let first = series.iter().find_map(|(_, value)| *value);
-    let change = last.zip(first).map(|(last, first)| last - first);
+    let mut known = series.iter();
+    let first = known.find_map(|(day, value)| value.map(|value| (value, *day)));
+    let change = last.zip(first);
+    let change = change.map(|(last, (first, day))| (last - first, day));
     (last, change)
 }
 
