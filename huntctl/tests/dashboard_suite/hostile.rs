@@ -46,7 +46,7 @@ fn record(table: &Table, id: i64, begin: &str, honest: &[(&str, &str)]) -> Value
                     },
                 )
             }
-            (Source::Field(field), Kind::Moment) => (field, json!("2025-06-10T12:00:00Z")),
+            (Source::Field(field), Kind::Moment) => (field, json!("2025-06-15T11:00:00Z")),
             (Source::Field(field), Kind::Date) => (field, json!("2025-06-10")),
             (Source::Field(field), Kind::Boolean) => (field, json!(id % 2 == 0)),
             (Source::Field(field), Kind::Integer) => (field, json!(1)),
