@@ -76,7 +76,7 @@ async fn agents(store: &Store) {
         agent(1, 1, 1, 8, "Enabled"),
         agent(2, 1, 24 * 20, 8, "Enabled"),
         agent(3, 1, 2, 7, "Isolated"),
-        agent(4, 2, 24 * 13, 8, "Disabled"),
+        agent(4, 2, 24 * 13, 8, "Isolated"),
         agent(5, 2, 24 * 15, 6, "Pending Release"),
         json!({"id": 6, "organization_id": 3, "hostname": "mac-06", "platform": "darwin"}),
     ];
