@@ -59,7 +59,8 @@ on_each_database! {
     training:
         figures_are_imported_and_shown,
         a_wrong_line_imports_nothing,
-        organizations_are_found_by_id_or_exact_name;
+        organizations_are_found_by_id_or_exact_name,
+        the_verb_imports_a_file;
     review:
         a_quarter_has_its_incidents_and_changes;
 }

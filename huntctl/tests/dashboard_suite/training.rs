@@ -115,3 +115,35 @@ pub async fn organizations_are_found_by_id_or_exact_name(place: Place) {
     assert_eq!(rows(&store).await, 2);
     place.remove().await;
 }
+
+pub async fn the_verb_imports_a_file(place: Place) {
+    let store = place.store().await;
+    small(&store).await;
+    let folder = tempfile::tempdir().unwrap();
+    let run = |file: &str| {
+        let path = folder.path().join("training.csv");
+        std::fs::write(&path, file).unwrap();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_huntctl"))
+            .args(["--json", "training", "import", "training.csv"])
+            .current_dir(folder.path())
+            .env_clear()
+            .env("HOME", folder.path())
+            .env("HUNTCTL_STORE", &place.url)
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        (output.status.code(), text)
+    };
+    let heading = "organization,month,sent,compromised\n";
+    let (status, [out, error]) = run(&format!("{heading}Dune,2025-05,7,1\n3,2025-05,7,1\n"));
+    assert_eq!(status, Some(0), "{error}");
+    assert_eq!(out, "{\"months\":2,\"organizations\":2}\n");
+    let (status, [_, error]) = run(&format!("{heading}Nobody,2025-05,7,1\n"));
+    assert_eq!(status, Some(2));
+    assert!(
+        error.contains("training.csv") && error.contains("line 2"),
+        "{error}"
+    );
+    assert_eq!(rows(&store).await, 2);
+    place.remove().await;
+}
