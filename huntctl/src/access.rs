@@ -58,13 +58,16 @@ struct Inner {
 enum Door {
     /// Whoever can connect may look: loopback.
     Open,
-    Token {
-        token: Token,
-        sessions: Sessions,
-        attempts: Attempts,
-    },
+    Token(Box<Login>),
     /// A proxy names the user in this header.
     Proxy(HeaderName),
+}
+
+/// What a login is made of.
+struct Login {
+    token: Token,
+    sessions: Sessions,
+    attempts: Attempts,
 }
 
 /// Who sent a request: the client that is connected, or the one that a proxy before us names. It
@@ -101,11 +104,11 @@ impl Access {
         let dashboard = config.dashboard();
         let door = match (&dashboard.token, &dashboard.user_header) {
             (_, Some(header)) => Door::Proxy(header.clone()),
-            (Some(secret), None) => Door::Token {
+            (Some(secret), None) => Door::Token(Box::new(Login {
                 token: Token::new(&config.reveal(secret)?, secret)?,
                 sessions: Sessions::default(),
                 attempts: Attempts::default(),
-            },
+            })),
             (None, None) => Door::Open,
         };
         let serving = &dashboard.serving;
@@ -128,14 +131,12 @@ impl Access {
                     can_log_out: false,
                 })
             }
-            Door::Token {
-                token,
-                sessions,
-                attempts,
-            } => {
+            Door::Token(login) => {
                 let now = Instant::now();
                 if let Some(given) = bearer(headers) {
-                    let right = attempts.attempt(client(request), token.is(given), now);
+                    let right = login
+                        .attempts
+                        .attempt(client(request), login.token.is(given), now);
                     return match right {
                         Ok(true) => Ok(User::default()),
                         Ok(false) => Err(Refusal::Login),
@@ -143,7 +144,7 @@ impl Access {
                     };
                 }
                 let mut cookies = login::cookies(headers, self.0.secure);
-                match cookies.any(|cookie| sessions.has(cookie, now)) {
+                match cookies.any(|cookie| login.sessions.has(cookie, now)) {
                     true => Ok(User {
                         name: None,
                         can_log_out: true,
@@ -160,7 +161,7 @@ impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let door = match &self.0.door {
             Door::Open => "open",
-            Door::Token { .. } => "token",
+            Door::Token(_) => "token",
             Door::Proxy(_) => "proxy",
         };
         f.debug_tuple("Access").field(&door).finish()
@@ -181,7 +182,7 @@ enum Refusal {
 /// It goes inside of [`guard`].
 pub fn protect(pages: Router, access: Access) -> Router {
     let pages = match access.0.door {
-        Door::Token { .. } => pages.merge(login::router(access.clone())),
+        Door::Token(_) => pages.merge(login::router(access.clone())),
         _ => pages,
     };
     pages.layer(from_fn_with_state(access, admit))
@@ -209,7 +210,7 @@ async fn admit(State(access): State<Access>, request: Request, next: Next) -> Re
 
 impl Access {
     fn has_login(&self) -> bool {
-        matches!(self.0.door, Door::Token { .. })
+        matches!(self.0.door, Door::Token(_))
     }
 }
 

@@ -78,18 +78,16 @@ async fn log_in(
     client: Option<Extension<Client>>,
     Form(login): Form<Login>,
 ) -> Response {
-    let Door::Token {
-        token,
-        sessions,
-        attempts,
-    } = &access.0.door
-    else {
+    let Door::Token(door) = &access.0.door else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let next = local(&login.next);
     let now = Instant::now();
     let client = client.map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |it| it.0.0);
-    match attempts.attempt(client, token.is(login.token.trim()), now) {
+    match door
+        .attempts
+        .attempt(client, door.token.is(login.token.trim()), now)
+    {
         Ok(true) => {}
         Ok(false) => {
             let problem = Some("This is not the token.");
@@ -97,7 +95,7 @@ async fn log_in(
         }
         Err(seconds) => return too_many(seconds),
     }
-    match sessions.begin(now) {
+    match door.sessions.begin(now) {
         Ok(session) => {
             tracing::info!(%client, "logged in to the dashboard");
             let life = sessions::LIFE.as_secs();
@@ -115,9 +113,9 @@ async fn ask() -> Response {
 }
 
 async fn log_out(State(access): State<Access>, headers: HeaderMap) -> Response {
-    if let Door::Token { sessions, .. } = &access.0.door {
+    if let Door::Token(door) = &access.0.door {
         for cookie in cookies(&headers, access.0.secure) {
-            sessions.end(cookie);
+            door.sessions.end(cookie);
         }
     }
     with_cookie(see(PAGE), &access, "", 0)

@@ -259,16 +259,18 @@ impl<'a> Asks<'a> {
         Ok(months.map(|(month, sent)| Month { month, sent }).collect())
     }
 
+    /// What is usual was counted by the last pull: to count it here would read all agents of the
+    /// account.
     async fn agents(&self) -> Result<Agents, Failure> {
         let sql = "SELECT count(*), count(CASE WHEN NOT (stale OR isolated OR outdated) THEN 1 END),
                 count(CASE WHEN stale THEN 1 END), count(CASE WHEN isolated THEN 1 END),
                 count(CASE WHEN outdated THEN 1 END)
             FROM (SELECT coalesce(a.firewall_status, '') IN ('Isolated', 'Pending Release') AS isolated,
+                    coalesce(a.version_number < u.version_number, false) AS outdated,
                     a.id IN (SELECT agent_id FROM stale_agents
-                        WHERE account_id = ?1 AND organization_id = ?2) AS stale,
-                    a.id IN (SELECT agent_id FROM outdated_agents
-                        WHERE account_id = ?1 AND organization_id = ?2) AS outdated
-                FROM agents AS a
+                        WHERE account_id = ?1 AND organization_id = ?2) AS stale
+                FROM agents AS a LEFT JOIN usual_versions AS u
+                    ON u.account_id = a.account_id AND u.platform = a.platform
                 WHERE a.account_id = ?1 AND a.organization_id = ?2 AND a.gone_at IS NULL) AS health";
         let rows = self.query(sql, &[]).await?;
         let count = |column| {

@@ -70,6 +70,12 @@ pub async fn an_organization_sees_its_counts(ground: Ground) {
             &[("organization_id", 7.into()), ("gone_at", now.into())],
         )
         .await;
+    let usual = [
+        ("account_id", 1.into()),
+        ("platform", "windows".into()),
+        ("version_number", 9.into()),
+    ];
+    ground.row("usual_versions", &usual).await;
     let read = |hours: i64| Value::from(NOW - jiff::SignedDuration::from_hours(hours));
     for (list, hours) in [("organizations", 2), ("agents", 3), ("identities", 9)] {
         let columns = [
