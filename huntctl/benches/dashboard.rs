@@ -199,6 +199,10 @@ async fn fill(store: &Store) {
     }
 }
 
+fn one_of(words: &[&'static str], id: i64) -> &'static str {
+    words[id as usize % words.len()]
+}
+
 fn today() -> Date {
     Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
 }
@@ -233,7 +237,7 @@ fn identity(id: i64) -> (i64, Json) {
     let record = json!({"id": id, "organization": {"id": organization, "name": "Organization"},
         "username": format!("user.{:06}", id * 7_919 % 1_000_000),
         "email": format!("user.{id}@example.com"), "enabled": id % 11 != 0,
-        "mfa_enabled": id % 13 != 0, "risk_level": ["none", "low", "medium", "high"][(id % 4) as usize],
+        "mfa_enabled": id % 13 != 0, "risk_level": one_of(&["none", "low", "medium", "high"], id),
         "billable": true, "created_at": ago(500_000), "risk_detail": "none"});
     (account(organization), record)
 }
@@ -246,8 +250,8 @@ fn incident(id: i64) -> (i64, Json) {
     };
     let open = id % 10 == 1;
     let record = json!({"id": id, "organization_id": organization, "agent_id": id,
-        "subject": format!("{} - Incident on HOST-{id:06}", ["Ransomware", "Foothold", "Malware"][(id % 3) as usize]),
-        "severity": ["low", "high", "critical"][(id % 3) as usize],
+        "subject": format!("{} - Incident on HOST-{id:06}", one_of(&["Ransomware", "Foothold", "Malware"], id)),
+        "severity": one_of(&["low", "high", "critical"], id),
         "status": if open { "sent" } else { "closed" }, "platform": "windows",
         "sent_at": ago(id * 26 % 520_000), "closed_at": if open { Json::Null } else { json!(ago(id * 25 % 520_000)) },
         "summary": "What was found. ".repeat(20), "body": "What was found, and what to do. ".repeat(100),
