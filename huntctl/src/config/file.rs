@@ -147,11 +147,6 @@ impl<'a> Table<'a> {
         Secret::parse(text, &self.folder())
     }
 
-    /// The folder that paths are taken from.
-    pub(super) fn folder(&self) -> PathBuf {
-        self.file.folder()
-    }
-
     pub(super) fn table(&self, key: &str, name: &'static str) -> Result<Option<Self>, Failure> {
         let Some(value) = self.value(key) else {
             return Ok(None);
