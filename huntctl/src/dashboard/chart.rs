@@ -108,7 +108,7 @@ fn words(series: &Series, unit: &str) -> String {
         let known = series.iter();
         known.filter_map(|(day, value)| value.map(|value| (*day, value)))
     };
-    let (Some(first), Some(last)) = (known().next(), known().last()) else {
+    let (Some(first), Some(last)) = (known().next(), known().next_back()) else {
         return "Nothing is known of this time.".to_owned();
     };
     let least = known().min_by_key(|(_, value)| *value).unwrap_or(first);

@@ -83,8 +83,8 @@ pub fn duration(time: SignedDuration) -> String {
     let minutes = time.as_secs().max(0) / 60;
     let (amount, unit) = match minutes {
         0 => return "less than a minute".to_owned(),
-        ..60 => (minutes, "minute"),
-        ..2_880 => (minutes / 60, "hour"),
+        1..60 => (minutes, "minute"),
+        60..2_880 => (minutes / 60, "hour"),
         _ => (minutes / 1_440, "day"),
     };
     let plural = if amount == 1 { "" } else { "s" };

@@ -28,8 +28,11 @@ pub(super) struct Line {
     pub(super) reported: Option<i64>,
 }
 
-/// The lines of a file by their numbers, and what is wrong with those that are.
-pub(super) fn read(content: &[u8]) -> Result<Vec<(u64, Result<Line, String>)>, Failure> {
+/// The number of a line, and what it says or what is wrong with it.
+pub(super) type Numbered = (u64, Result<Line, String>);
+
+/// The lines of a file.
+pub(super) fn read(content: &[u8]) -> Result<Vec<Numbered>, Failure> {
     let text = str::from_utf8(content).map_err(|_| {
         let text = "the file is not UTF-8; let the spreadsheet save it as `CSV UTF-8`";
         Failure::new(Exit::Usage, text)

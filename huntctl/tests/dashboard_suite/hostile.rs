@@ -144,7 +144,7 @@ pub async fn no_text_of_others_is_obeyed(place: Place) {
         let page = site.page(&path).await;
         for token in &page.tokens {
             let text = format!("{token:?}").replace("\\n", "");
-            assert!(!text.contains(|c| is_obeyed(c)), "{path}: {text}");
+            assert!(!text.contains(is_obeyed), "{path}: {text}");
         }
         let all = site.get(&path).await.body;
         let obeyed = all.chars().find(|c| *c != '\n' && is_obeyed(*c));
