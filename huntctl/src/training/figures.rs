@@ -38,6 +38,8 @@ pub(super) fn read(content: &[u8]) -> Result<Vec<Numbered>, Failure> {
         Failure::new(Exit::Usage, text)
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // The reader counts a line of `\r\n` late, and the number of a wrong line is to be right.
+    let text = text.replace("\r\n", "\n");
     let heading = text.lines().next().unwrap_or_default();
     let count = |separator: char| heading.matches(separator).count();
     let separator = if count(';') > count(',') { b';' } else { b',' };
