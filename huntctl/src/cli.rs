@@ -27,7 +27,8 @@ use crate::output::{self, Look};
 use crate::simulated::{self, Simulated};
 use crate::stop::Signal;
 
-const ABOUT: &str = "The Huntress REST API from a shell; the account in SQL, in a browser, and in a SIEM";
+const ABOUT: &str =
+    "The Huntress REST API from a shell; the account in SQL, in a browser, and in a SIEM";
 
 const EXIT_STATUSES: &str = "\
 Exit statuses:

@@ -10,13 +10,14 @@
 //! run.rs              all sinks, side by side, once or for ever
 //! pace.rs             when a sink is tried again, and how much it is sent
 //! logs.rs             lines of the SIEM's log
-//! refused.rs, status.rs, check.rs   what people ask
+//! refused.rs, status.rs, check.rs   what people ask; measures.rs what monitors do
 //! ```
 
 mod check;
 mod event;
 mod logs;
 pub mod mapping;
+mod measures;
 mod outbox;
 mod pace;
 mod refused;
@@ -29,6 +30,7 @@ mod told;
 pub use check::{Checked, check, test_event};
 pub use event::event;
 pub use mapping::Mapping;
+pub use measures::Measures;
 pub use refused::{RefusedEvent, SentAgain, refused, send_again};
 pub use run::{Happened, Observer, Options, SinkReport, preview, run};
 pub use sink::{LogSettings, SinkSettings, Start};

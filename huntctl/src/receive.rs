@@ -34,9 +34,11 @@ use huntress::webhooks::Verifier;
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 
 use crate::config::Source;
 use crate::failure::Failure;
+use crate::forward;
 use crate::metrics;
 use crate::stop::Stop;
 use crate::store::Store;
@@ -271,12 +273,22 @@ impl Receiver {
         endpoint::app(Arc::clone(&self.shared))
     }
 
-    /// `/metrics` and `/healthz`, for an address of their own.
-    pub fn monitor(&self, registry: Registry) -> Router {
+    /// `/metrics` and `/healthz`, for an address of their own; with those of the sinks that what
+    /// is received goes on to.
+    pub fn monitor(&self, registry: Registry, sinks: Option<forward::Measures>) -> Router {
         let shared = Arc::clone(&self.shared);
         metrics::app(registry, move || {
-            let shared = Arc::clone(&shared);
-            async move { health::look(&shared).await }
+            let (shared, sinks) = (Arc::clone(&shared), sinks.clone());
+            async move {
+                if let Some(sinks) = sinks {
+                    let looked = timeout(health::PATIENCE, sinks.look(&shared.store)).await;
+                    // A database that cannot be had is told below.
+                    if let Ok(Err(failure)) = looked {
+                        tracing::debug!("how far the sinks are is not known: {failure}");
+                    }
+                }
+                health::look(&shared).await
+            }
         })
     }
 

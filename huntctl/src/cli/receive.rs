@@ -14,6 +14,7 @@ use super::forwarding::Forwarding;
 use super::{Context, Ended, wait_for};
 use crate::config::{Config, Receive};
 use crate::failure::{Exit, Failure};
+use crate::forward::Measures;
 use crate::http::{Limits, Listener, serve};
 use crate::output::{unwritten, visible};
 use crate::receive::{Observer, Options, Receiver, Told};
@@ -86,10 +87,11 @@ pub(super) fn run(context: &Context, matches: &clap::ArgMatches) -> Result<Ended
         if let Some(monitor) = &monitor {
             context.note(format_args!("metrics at {}/metrics", monitor.url()));
         }
+        let sinks = forwarding.as_ref().map(|_| Measures::new(&mut registry));
         let limits = limits(settings);
         let monitored = async {
             if let Some(monitor) = monitor {
-                let app = receiver.monitor(registry);
+                let app = receiver.monitor(registry, sinks);
                 serve(monitor, app, Limits::default(), stop.clone()).await;
             }
         };

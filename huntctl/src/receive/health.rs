@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::{Shared, books};
 
 /// A database that takes longer cannot be had.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// A worker that was not seen for so long is stuck. It looks every few seconds.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 

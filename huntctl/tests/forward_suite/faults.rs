@@ -110,7 +110,9 @@ async fn faults_lose_nothing_that_was_acknowledged() {
             );
             let is_elastic = matches!(case.receiver, Receiver::Http(Api::Elastic));
             let unknown = [Fault::Closing(3), Fault::Restarting, Fault::Slow].contains(&fault);
-            if fault == Fault::Down {
+            // That nobody listens is heard after a datagram, and maybe too late.
+            let datagrams = matches!(case.receiver, Receiver::Datagrams(_));
+            if fault == Fault::Down && !datagrams {
                 assert_eq!(lost, 0, "{} × {fault:?}", case.name);
             }
             if is_elastic || !unknown {

@@ -1,11 +1,17 @@
 //! `/healthz` and `/metrics`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use huntctl::forward::{self, Mapping, SinkSettings, Start};
 use huntctl::http::Limits;
 use huntctl::receive::Options;
+use huntctl::stop::Stop;
+use huntctl::store::Store;
 use huntress_simulator::{EventType, Fault, FaultKind};
+use serde_json::json;
 
 use crate::support::{
     NOBODYS, Place, Running, SECRET, client, incident, options, own, signed, small,
@@ -130,6 +136,58 @@ fn numbers(text: &str) -> BTreeMap<String, f64> {
     numbers
 }
 
+/// Tells a sink, which is a file, of the incidents of the store.
+async fn forward(store: &Store, folder: &Path) {
+    let settings = json!({"transport": "file", "path": folder.join("siem.ndjson")});
+    let settings = serde_json::from_value(settings).unwrap();
+    let mut sink = SinkSettings::new("siem", Mapping::Raw, settings);
+    sink.start = Start::All;
+    let (_nobody, written) = tokio::sync::watch::channel(0);
+    let (_stopper, stop) = Stop::by_hand();
+    let options = forward::Options::default();
+    let observer: forward::Observer = Arc::new(|_| {});
+    let run = forward::run(store.clone(), vec![sink], options, observer, written, stop);
+    for report in run.await.unwrap() {
+        assert!(report.failure.is_none(), "{report:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_far_the_sinks_are_is_measured_whoever_forwards() {
+    let place = Place::sqlite();
+    let store = place.store().await;
+    let folder = tempfile::tempdir().unwrap();
+    let simulator = small().start().await.unwrap();
+    let running = Running::start(&store, own(&simulator)).await;
+    let measured = async |name: &str| {
+        let name = format!("huntctl_forward_{name}{{sink=\"siem\"}}");
+        running.measured(&name).await
+    };
+    // Nobody forwards yet.
+    let (_, text) = running.monitor("/metrics").await;
+    assert!(!text.contains("siem"), "{text}");
+    forward(&store, folder.path()).await;
+    assert_eq!(measured("waiting").await, 0.0);
+    let told = simulator
+        .happen(EventType::IncidentReportCreated)
+        .to_string();
+    assert_eq!(running.deliver("msg_1", told).await, 200);
+    running.done("msg_1").await;
+    assert_eq!(
+        (measured("sent").await, measured("waiting").await),
+        (0.0, 1.0)
+    );
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert!(measured("oldest_seconds").await >= 1.0);
+    forward(&store, folder.path()).await;
+    assert_eq!(
+        (measured("sent").await, measured("waiting").await),
+        (1.0, 0.0)
+    );
+    assert_eq!(measured("oldest_seconds").await, 0.0);
+    running.stop().await;
+}
+
 /// Writes what the script `.ci/receive` gives to Prometheus' own parser.
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_are_written_for_parsers() {
@@ -137,8 +195,9 @@ async fn metrics_are_written_for_parsers() {
     let store = place.store().await;
     let running = Running::start(&store, Vec::new()).await;
     assert_eq!(running.deliver("msg_1", incident(7, "created")).await, 200);
-    let (_, text) = running.monitor("/metrics").await;
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    forward(&store, folder).await;
+    let (_, text) = running.monitor("/metrics").await;
     std::fs::write(folder.join("receive-metrics.txt"), text).unwrap();
     running.stop().await;
 }

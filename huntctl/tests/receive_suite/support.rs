@@ -109,7 +109,8 @@ impl Running {
             let (receiver, stop) = (receiver.clone(), stop.clone());
             async move { receiver.work(stop).await }
         };
-        let app = receiver.monitor(registry);
+        let sinks = huntctl::forward::Measures::new(&mut registry);
+        let app = receiver.monitor(registry, Some(sinks));
         let tasks = vec![
             tokio::spawn(serve(listener, receiver.endpoint(), limits, stop.clone())),
             tokio::spawn(serve(monitor, app, Limits::default(), stop)),
