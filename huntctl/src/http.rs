@@ -84,7 +84,10 @@ impl Listener {
     ) -> Result<Self, Failure> {
         let bound = TcpListener::bind(address).await;
         let socket = bound.map_err(|problem| {
-            let text = format!("{address} cannot be listened on: {problem}");
+            let text = format!(
+                "{address} cannot be listened on: {problem}; --listen takes another address, with \
+                 port 0 any that is free"
+            );
             Failure::new(Exit::Failed, text)
         })?;
         let address = socket.local_addr().unwrap_or(address);

@@ -420,12 +420,31 @@ fn the_commands_of_the_readme_work() {
                 let words: Vec<&str> = words.iter().map(|word| &**word).collect();
                 let simulated = [&["--simulator"], &*words].concat();
                 let says_so = words[0] == "--simulator";
-                huntctl.run(if says_so { &words } else { &simulated }).ok();
+                let arguments = if says_so { &words } else { &simulated };
+                match ["dashboard", "receive"].contains(&arguments[1]) {
+                    true => stays_up(&huntctl, arguments),
+                    false => drop(huntctl.run(arguments).ok()),
+                }
                 commands += 1;
             }
         }
     }
     assert!(commands > 10, "{commands}");
+}
+
+/// Runs what stays up until it says where, and ends it.
+fn stays_up(huntctl: &Huntctl, arguments: &[&str]) {
+    let free = [arguments, &["--listen", "127.0.0.1:0"]].concat();
+    let mut command = huntctl.command(&free);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let place = lines.find(|line| line.as_ref().unwrap().contains("http://127.0.0.1:"));
+    assert!(place.is_some(), "{arguments:?} does not say where");
+    signal(&child, "TERM");
+    // Whoever writes to it must not wait.
+    lines.for_each(drop);
+    assert!(child.wait().unwrap().success(), "{arguments:?}");
 }
 
 /// The words of a line of a shell, without quotes.

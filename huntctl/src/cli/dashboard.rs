@@ -63,12 +63,12 @@ pub(super) fn run(context: &Context, matches: &clap::ArgMatches) -> Result<Ended
             config = config.with_listen(listen);
         }
         let places = Places::of(&config)?;
+        let served = Served::bind(&config, &places).await?;
         let store = Store::open(&config.store_url()?).await?;
         if context.globals.simulator {
             context.note("pulling from the simulator, and making up its trends");
             fill(&config, &store).await?;
         }
-        let served = Served::bind(&config, &places).await?;
         let stop = Stop::listen("stopping; requests that are under way come to their end")?;
         served.say(context)?;
         if let Some(link) = places.demo_link(context, &store).await? {
