@@ -25,8 +25,9 @@ const MAX_FORM: usize = 16 << 10;
 /// More than any path of ours.
 const MAX_NEXT: usize = 2_000;
 
+/// What was filled in, or stands in the address.
 #[derive(Deserialize)]
-struct Login {
+struct Filled {
     #[serde(default)]
     token: String,
     #[serde(default)]
@@ -65,8 +66,8 @@ pub(super) fn redirect(to: &Uri) -> Response {
     see(&format!("{PAGE}?next={}", next.collect::<String>()))
 }
 
-async fn form(Query(login): Query<Login>) -> Response {
-    let next = local(&login.next);
+async fn form(Query(filled): Query<Filled>) -> Response {
+    let next = local(&filled.next);
     match user().can_log_out {
         true => see(next),
         false => page(StatusCode::OK, None, next),
@@ -76,17 +77,17 @@ async fn form(Query(login): Query<Login>) -> Response {
 async fn log_in(
     State(access): State<Access>,
     client: Option<Extension<Client>>,
-    Form(login): Form<Login>,
+    Form(filled): Form<Filled>,
 ) -> Response {
     let Door::Token(door) = &access.0.door else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let next = local(&login.next);
+    let next = local(&filled.next);
     let now = Instant::now();
     let client = client.map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |it| it.0.0);
     match door
         .attempts
-        .attempt(client, door.token.is(login.token.trim()), now)
+        .attempt(client, door.token.is(filled.token.trim()), now)
     {
         Ok(true) => {}
         Ok(false) => {

@@ -2,7 +2,7 @@
 //! links are signed.
 //!
 //! This file says what can be written. Whether it is enough for the place where it listens is
-//! [`Ground::of`](crate::access::Ground::of)'s to say.
+//! for [`Ground`](crate::access::Ground) to say.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

@@ -294,7 +294,7 @@ mod tests {
             ("account=1", "account=1&account=2"),
             ("account=1", "Account=1"),
             // The same digits, cut elsewhere.
-            ("/portal/23?account=1", "/portal/2?account=31"),
+            ("/portal/23?account=1", "/portal/3?account=12"),
             ("/portal/23?account=1", "/portal/1?account=23"),
             (
                 "account=1&expires=1790000001",

@@ -1,8 +1,8 @@
 //! What makes the simulator's store look like one that has been filled for months: its records are
 //! of one moment of the past, and its counts of one day.
 //!
-//! The dates of the records are moved so that agents have called just now, and the days before
-//! today get counts that wander back from today's, the same way for the same counts. All of it is
+//! The dates of the records are moved so that agents have called just now, the days before today
+//! get counts that wander back from today's, and the training gets a year of figures. All of it is
 //! made up, as all else of the simulator is, and pages that show it say so.
 
 use fastrand::Rng;
@@ -14,9 +14,12 @@ use crate::database::{Dialect, Row, Transaction, Value};
 use crate::failure::Failure;
 use crate::pull::clock_now;
 use crate::store::{Kind, Store};
+use crate::training;
 
 /// How many days before today.
 const DAYS: i64 = 180;
+/// How many months of the training, the present one included.
+const MONTHS: i64 = 12;
 
 /// The counts, and how much one changes in a day at most, in percent of what it is.
 const COUNTS: [(&str, i64); 15] = [
@@ -69,6 +72,34 @@ pub async fn fill(store: &Store) -> Result<(), Failure> {
             fill_account(&mut tx, account_id, first).await?;
         }
         tx.commit().await?;
+        train(store, account_id, now).await?;
+    }
+    Ok(())
+}
+
+/// Makes up a year of the awareness training, in which people learn.
+async fn train(store: &Store, account_id: i64, now: Timestamp) -> Result<(), Failure> {
+    let sql = "SELECT id, sat_learner_count FROM organizations
+        WHERE account_id = ?1 AND gone_at IS NULL AND sat_learner_count > 0
+            AND NOT EXISTS (SELECT 1 FROM training_monthly WHERE account_id = ?1)
+        ORDER BY id";
+    let organizations = store.database().query(sql, &[account_id.into()]).await?;
+    let this_month = now.to_zoned(TimeZone::UTC).date().first_of_month();
+    let mut random = Rng::with_seed(u64::try_from(account_id).unwrap_or(0));
+    let mut lines = String::from("organization,month,sent,compromised");
+    for row in &organizations {
+        let (Some(id), Some(learners)) = (row.integer(0), row.integer(1)) else {
+            continue;
+        };
+        for back in 0..MONTHS {
+            let month = this_month.saturating_sub(back.months());
+            let percent = 4 + back / 2 + random.i64(0..=4);
+            let compromised = (learners * percent + random.i64(0..100)) / 100;
+            lines.push_str(&format!("\n{id},{month},{learners},{compromised}"));
+        }
+    }
+    if !organizations.is_empty() {
+        training::import(store, lines.as_bytes(), Some(account_id), now).await?;
     }
     Ok(())
 }

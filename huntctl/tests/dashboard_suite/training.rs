@@ -129,6 +129,8 @@ pub async fn the_verb_imports_a_file(place: Place) {
             .env_clear()
             .env("HOME", folder.path())
             .env("HUNTCTL_STORE", &place.url)
+            // By which a PostgreSQL of the tests is known.
+            .envs(std::env::var_os("SSL_CERT_FILE").map(|file| ("SSL_CERT_FILE", file)))
             .output()
             .unwrap();
         let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());

@@ -12,13 +12,16 @@ async fn account(ground: &Ground, account: i64, source: &str) {
     let pulled = [
         ("account_id", account.into()),
         ("source", source.into()),
+        ("managed", false.into()),
         ("run", 1.into()),
     ];
     let pulled = [&pulled[..], &[("due_at", Timestamp::now().into())]].concat();
     ground.row("pull_accounts", &pulled).await;
-    ground
-        .record("organizations", account, 7, &[("name", "Blue Door".into())])
-        .await;
+    let columns = [
+        ("name", "Blue Door".into()),
+        ("sat_learner_count", 50.into()),
+    ];
+    ground.record("organizations", account, 7, &columns).await;
     for (id, days) in [(1, 200), (2, 203)] {
         let columns = [
             ("organization_id", 7.into()),
@@ -66,6 +69,14 @@ pub async fn the_simulators_store_has_months_and_others_have_not(ground: Ground)
         "{between}"
     );
     assert_eq!(made_up["agents"]["stale"], 0);
+
+    let sql = "SELECT account_id, count(*) FROM training_monthly GROUP BY account_id";
+    let rows = ground.store.database().query(sql, &[]).await.unwrap();
+    let months: Vec<_> = rows
+        .iter()
+        .map(|row| (row.integer(0), row.integer(1)))
+        .collect();
+    assert_eq!(months, [(Some(1), Some(12))]);
 
     assert_eq!(told(&ground, 2).await, before);
     assert_eq!(before.get("made_up"), None);
