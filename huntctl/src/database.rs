@@ -10,6 +10,8 @@ mod value;
 
 use std::fmt;
 
+use jiff::Timestamp;
+
 use crate::failure::{Exit, Failure};
 
 pub use value::{Row, Value};
@@ -21,6 +23,29 @@ pub enum Dialect {
     Sqlite,
     /// A server.
     Postgres,
+}
+
+/// Locks who makes tables out in PostgreSQL; the number is nothing but one that nobody else takes.
+const ONE_MAKES_TABLES: &str = "SELECT pg_advisory_xact_lock(7253684019)::text";
+
+impl Dialect {
+    /// The time of the database in SQL, in whole milliseconds, which both keep. All programs go
+    /// by it, since their own clocks may differ.
+    pub fn now(self) -> &'static str {
+        match self {
+            Self::Sqlite => "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
+            Self::Postgres => "date_trunc('milliseconds', clock_timestamp())",
+        }
+    }
+
+    fn ask_time(self) -> String {
+        format!("SELECT {}", self.now())
+    }
+}
+
+fn told_time(rows: &[Row]) -> Result<Timestamp, Failure> {
+    let time = rows.first().and_then(|row| row.time(0));
+    time.ok_or_else(|| Failure::new(Exit::Failed, "the database does not tell the time"))
 }
 
 /// A database; cheap to clone.
@@ -104,6 +129,32 @@ impl Database {
         Ok(changed)
     }
 
+    /// The time, by the clock of the database.
+    ///
+    /// # Errors
+    ///
+    /// As [`query`](Self::query).
+    pub async fn now(&self) -> Result<Timestamp, Failure> {
+        told_time(&self.query(&self.dialect().ask_time(), &[]).await?)
+    }
+
+    /// Makes tables that are not there, by statements that say `IF NOT EXISTS`: together, and one
+    /// program at a time.
+    ///
+    /// # Errors
+    ///
+    /// As [`query`](Self::query).
+    pub async fn make_tables(&self, statements: &[&str]) -> Result<(), Failure> {
+        let mut transaction = self.begin().await?;
+        if self.dialect() == Dialect::Postgres {
+            transaction.query(ONE_MAKES_TABLES, &[]).await?;
+        }
+        for sql in statements {
+            transaction.execute(sql, &[]).await?;
+        }
+        transaction.commit().await
+    }
+
     /// Begins a transaction. SQLite has one at a time: the second waits for the first, also
     /// where another process has it (30 seconds at most).
     ///
@@ -130,6 +181,19 @@ impl Transaction {
             TransactionInner::Sqlite(it) => it.query(sql, values).await,
             TransactionInner::Postgres(it) => it.query(sql, values).await,
         }
+    }
+
+    /// The time, by the clock of the database: this moment, and not when it began.
+    ///
+    /// # Errors
+    ///
+    /// As [`query`](Self::query).
+    pub async fn now(&mut self) -> Result<Timestamp, Failure> {
+        let dialect = match &self.inner {
+            TransactionInner::Sqlite(_) => Dialect::Sqlite,
+            TransactionInner::Postgres(_) => Dialect::Postgres,
+        };
+        told_time(&self.query(&dialect.ask_time(), &[]).await?)
     }
 
     /// Changes rows, and returns how many.

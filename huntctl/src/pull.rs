@@ -39,7 +39,7 @@ use crate::failure::{Exit, Failure};
 use crate::store::Store;
 
 pub use crate::config::Source;
-pub(crate) use books::{Parent, clock, clock_now, create, want_children};
+pub(crate) use books::{Parent, create, want_children};
 
 /// How to pull.
 #[derive(Clone, Debug)]

@@ -55,7 +55,7 @@ const LISTS: [&str; 7] = [
 pub async fn read(store: &Store) -> Result<Status, Failure> {
     let database = store.database();
     pull::create(database).await?;
-    let now = pull::clock_now(database).await?;
+    let now = database.now().await?;
     let sql = "SELECT a.account_id, a.source, p.began_at, p.ended_at, p.outcome, p.requests,
             p.waited_seconds, p.rows_new, p.rows_changed, p.rows_gone, p.errors,
             a.due_at, a.worker, a.lease_until

@@ -6,7 +6,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::{SinkStatus, status};
+use super::SinkStatus;
+use super::status::read;
 use crate::failure::Failure;
 use crate::store::Store;
 
@@ -45,9 +46,9 @@ impl Measures {
     ///
     /// # Errors
     ///
-    /// Where it cannot be had; then they stay as they were.
+    /// Where it cannot be had, and where nobody has forwarded yet; then they stay as they were.
     pub async fn look(&self, store: &Store) -> Result<(), Failure> {
-        for sink in status(store).await? {
+        for sink in read(store).await? {
             self.set(&sink);
         }
         Ok(())

@@ -8,7 +8,6 @@ use super::Kind;
 use super::outbox::tables;
 use crate::database::Row;
 use crate::failure::Failure;
-use crate::pull::clock_now;
 use crate::store::Store;
 
 /// A sink that something was sent to, or that was tried.
@@ -66,9 +65,14 @@ pub struct LogStatus {
 ///
 /// Where the store cannot be had.
 pub async fn status(store: &Store) -> Result<Vec<SinkStatus>, Failure> {
+    tables::create(store.database()).await?;
+    read(store).await
+}
+
+/// The same where something has been forwarded before: it writes nothing.
+pub(super) async fn read(store: &Store) -> Result<Vec<SinkStatus>, Failure> {
     let database = store.database();
-    tables::create(database).await?;
-    let now = clock_now(database).await?;
+    let now = database.now().await?;
     let sql = "SELECT s.name, s.sent, s.sent_at, s.failures, s.error, s.error_at, s.worker,
             (SELECT count(*) FROM forward_refused r WHERE r.sink = s.name)
         FROM forward_sinks s ORDER BY s.name";

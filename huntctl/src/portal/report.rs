@@ -201,7 +201,7 @@ impl<'a> Asks<'a> {
 
     /// The present day by the clock of the database, as the daily counts have it.
     async fn today(&self) -> Result<Date, Failure> {
-        let now = crate::pull::clock_now(self.store.database()).await?;
+        let now = self.store.database().now().await?;
         Ok(now.to_zoned(TimeZone::UTC).date())
     }
 

@@ -156,7 +156,7 @@ async fn same_account(shared: &Shared, source: &Source, work: &Work<'_>) -> Resu
 async fn one(work: &Work<'_>, table: &Table, rows: &mut Rows) -> Result<Option<Walked>, Broken> {
     let (store, options) = (work.store, work.options);
     let state = books::list_state(store.database(), work.lease.account_id, &table.name).await?;
-    let now = books::clock_now(store.database()).await?;
+    let now = store.database().now().await?;
     let every = options
         .full_every_of
         .get(&table.name)

@@ -5,8 +5,8 @@ use huntress::Cursor;
 use jiff::Timestamp;
 
 use super::plan::ListState;
-use crate::database::{Database, Dialect, Row, Transaction, Value};
-use crate::failure::{Exit, Failure};
+use crate::database::{Database, Row, Transaction, Value};
+use crate::failure::Failure;
 
 /// The tables; the names of types are those that both databases know.
 const TABLES: [&str; 6] = [
@@ -60,47 +60,9 @@ const TABLES: [&str; 6] = [
     "CREATE INDEX IF NOT EXISTS pull_accounts_due ON pull_accounts (due_at)",
 ];
 
-/// One of them makes the tables; the number is nothing but one that nobody else takes.
-const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(7253684019)::text";
-
 /// Makes the tables that are not there.
 pub(crate) async fn create(database: &Database) -> Result<(), Failure> {
-    let mut transaction = database.begin().await?;
-    if database.dialect() == Dialect::Postgres {
-        transaction.query(ONE_AT_A_TIME, &[]).await?;
-    }
-    for table in TABLES {
-        transaction.execute(table, &[]).await?;
-    }
-    transaction.commit().await
-}
-
-/// The time of the database, by which all workers go; in whole milliseconds, which both
-/// databases keep.
-pub(crate) async fn clock(
-    transaction: &mut Transaction,
-    dialect: Dialect,
-) -> Result<Timestamp, Failure> {
-    let rows = transaction.query(clock_sql(dialect), &[]).await?;
-    one_time(&rows)
-}
-
-/// The same, in no transaction.
-pub(crate) async fn clock_now(database: &Database) -> Result<Timestamp, Failure> {
-    let rows = database.query(clock_sql(database.dialect()), &[]).await?;
-    one_time(&rows)
-}
-
-fn clock_sql(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Sqlite => "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
-        Dialect::Postgres => "SELECT date_trunc('milliseconds', clock_timestamp())",
-    }
-}
-
-fn one_time(rows: &[Row]) -> Result<Timestamp, Failure> {
-    let time = rows.first().and_then(|row| row.time(0));
-    time.ok_or_else(|| Failure::new(Exit::Failed, "the database does not tell the time"))
+    database.make_tables(&TABLES).await
 }
 
 /// The account that the key of a source belonged to when it was pulled last.

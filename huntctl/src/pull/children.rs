@@ -149,7 +149,7 @@ async fn one(
     };
     let path = path_of(&table.list.path, parent.id);
     let mut reader = Reader::pages(work.request(&path), table);
-    let began = books::clock_now(work.store.database()).await?;
+    let began = work.store.database().now().await?;
     loop {
         let (page, is_there) = match work.unless_stopped(reader.next()).await {
             Ok(page) => (page, true),

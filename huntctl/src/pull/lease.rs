@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::books;
 use crate::database::{Database, Dialect, Transaction, Value};
 use crate::failure::Failure;
 
@@ -62,7 +61,7 @@ pub(crate) async fn take(
     }
     let dialect = database.dialect();
     let mut transaction = database.begin().await?;
-    let now = books::clock(&mut transaction, dialect).await?;
+    let now = transaction.now().await?;
     let (wanted, before) = match which {
         Which::Due => ("due_at", now),
         Which::NotSince(moment) => ("ended_at", moment),
@@ -114,11 +113,10 @@ pub(crate) async fn take(
 /// `None` where the account is another worker's.
 pub(crate) async fn hold(
     transaction: &mut Transaction,
-    dialect: Dialect,
     lease: &Lease,
     time: Duration,
 ) -> Result<Option<Timestamp>, Failure> {
-    let now = books::clock(transaction, dialect).await?;
+    let now = transaction.now().await?;
     let sql = "UPDATE pull_accounts SET lease_until = ?3 WHERE account_id = ?1 AND run = ?2";
     let until = later(now, time).into();
     let values = [lease.account_id.into(), lease.run.into(), until];

@@ -67,7 +67,7 @@ impl Work<'_> {
         let database = self.store.database();
         let mut transaction = database.begin().await?;
         let time = self.options.lease;
-        let held = lease::hold(&mut transaction, database.dialect(), self.lease, time).await?;
+        let held = lease::hold(&mut transaction, self.lease, time).await?;
         match held {
             Some(now) => Ok((transaction, now)),
             None => Err(Broken::Account(End::Lost)),
@@ -134,7 +134,7 @@ pub(crate) async fn walk(
     rows: &mut Rows,
 ) -> Result<Walked, Broken> {
     let full = step == Step::Full;
-    let began = books::clock_now(work.store.database()).await?;
+    let began = work.store.database().now().await?;
     let mut reader = Reader::new(work.request(&table.list.path), table, step);
     loop {
         let page = work.unless_stopped(reader.next()).await?;

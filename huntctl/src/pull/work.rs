@@ -75,7 +75,7 @@ pub(crate) async fn work(shared: Shared, stop: watch::Receiver<bool>) -> Result<
         lease::end_all(database).await?;
     }
     let mut worker = Worker {
-        began: books::clock_now(database).await?,
+        began: database.now().await?,
         unregistered: shared.sources.keys().cloned().collect(),
         register_at: None,
         shared: Arc::new(shared),
@@ -224,7 +224,7 @@ impl Worker {
             return Ok(Idle::Wait(third));
         }
         if every.is_some() {
-            let now = books::clock_now(database).await?;
+            let now = database.now().await?;
             let due = lease::next_due(database, &free).await?;
             let until = due.map_or(*lease, |due| due.duration_since(now).unsigned_abs());
             let until = if due.is_some_and(|due| due <= now) {
@@ -235,7 +235,7 @@ impl Worker {
             return Ok(Idle::Wait(until.clamp(SOON, (*lease).max(SOON))));
         }
         let held = lease::held_by_others(database, worker, &free, self.began).await?;
-        let now = books::clock_now(database).await?;
+        let now = database.now().await?;
         let (dead, alive) = self.look(held);
         if !self.running.is_empty() {
             return Ok(Idle::Wait(third));

@@ -60,8 +60,6 @@ const TABLES: [&str; 8] = [
     "CREATE INDEX IF NOT EXISTS delivery_fetches_due_at ON delivery_fetches (due_at)",
 ];
 
-/// One of them makes the tables; the number is nothing but one that nobody else takes.
-const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(7253684020)::text";
 /// The account of an event that names none.
 const NOT_NAMED: i64 = 0;
 /// How many rows are removed in one transaction.
@@ -114,25 +112,10 @@ pub(crate) struct Done {
 
 /// Makes the tables that are not there.
 pub(crate) async fn create(database: &Database) -> Result<(), Failure> {
-    let mut transaction = database.begin().await?;
-    if database.dialect() == Dialect::Postgres {
-        transaction.query(ONE_AT_A_TIME, &[]).await?;
-    }
-    for sql in TABLES {
-        transaction.execute(sql, &[]).await?;
-    }
-    transaction.commit().await
+    database.make_tables(&TABLES).await
 }
 
-/// The time of the database in SQL, in whole milliseconds, which both keep.
-fn now(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Sqlite => "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
-        Dialect::Postgres => "date_trunc('milliseconds', clock_timestamp())",
-    }
-}
-
-/// The same after some time; PostgreSQL must be told of what type the parameter is.
+/// [`Dialect::now`] after some time; PostgreSQL must be told of what type the parameter is.
 fn later(dialect: Dialect, seconds: &str) -> String {
     match dialect {
         Dialect::Sqlite => {
@@ -146,7 +129,7 @@ fn later(dialect: Dialect, seconds: &str) -> String {
 
 /// Keeps a delivery, and what is to be done about it, in one transaction.
 pub(crate) async fn keep(database: &Database, arrival: &Arrival) -> Result<Kept, Failure> {
-    let now = now(database.dialect());
+    let now = database.dialect().now();
     let of_nothing = arrival.about.subject.is_none();
     let (done_at, outcome) = match of_nothing {
         true => (now, Value::from(super::Outcome::Event.as_str())),
@@ -236,7 +219,7 @@ pub(crate) async fn take(
     lease: Duration,
 ) -> Result<Option<Job>, Failure> {
     let dialect = database.dialect();
-    let now = now(dialect);
+    let now = dialect.now();
     let lock = match dialect {
         Dialect::Sqlite => "",
         Dialect::Postgres => "FOR UPDATE SKIP LOCKED",
@@ -253,7 +236,7 @@ pub(crate) async fn take(
         return Ok(None);
     };
     let number = |column| row.integer(column).unwrap_or_default();
-    let began = crate::pull::clock(&mut transaction, dialect).await?;
+    let began = transaction.now().await?;
     let job = Job {
         subject,
         wanted: number(3),
@@ -287,7 +270,7 @@ pub(crate) async fn next_due(database: &Database) -> Result<Option<Duration>, Fa
     let sql = format!(
         "SELECT min(CASE WHEN lease_until IS NULL OR lease_until < due_at
             THEN due_at ELSE lease_until END), {} FROM delivery_fetches WHERE list IN ({})",
-        now(database.dialect()),
+        database.dialect().now(),
         Kind::tables()
     );
     let rows = database.query(&sql, &[]).await?;
@@ -332,7 +315,7 @@ pub(crate) async fn end(
     // What has come since may tell of something later.
     let all = wanted == job.wanted;
     let before = if all { "" } else { "AND received_at <= ?5" };
-    let now = now(dialect);
+    let now = dialect.now();
     let sql = format!(
         "UPDATE deliveries SET done_at = {now}, outcome = ?4
         WHERE {KEY} AND done_at IS NULL {before} RETURNING id, event_type, received_at"
@@ -405,7 +388,7 @@ pub(crate) async fn first_event(
 pub(crate) async fn waiting(database: &Database) -> Result<(i64, Duration), Failure> {
     let sql = format!(
         "SELECT count(*), min(received_at), {} FROM deliveries WHERE done_at IS NULL",
-        now(database.dialect())
+        database.dialect().now()
     );
     let rows = database.query(&sql, &[]).await?;
     let row = rows.first();

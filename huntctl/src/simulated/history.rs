@@ -12,7 +12,6 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use crate::database::{Dialect, Row, Transaction, Value};
 use crate::failure::Failure;
-use crate::pull::clock_now;
 use crate::store::{Kind, Store};
 use crate::training;
 
@@ -53,7 +52,7 @@ type Counts = [Option<i64>; COUNTS.len()];
 ///
 /// Where the database refuses it or cannot be had.
 pub async fn fill(store: &Store) -> Result<(), Failure> {
-    let now = clock_now(store.database()).await?;
+    let now = store.database().now().await?;
     let today = now.to_zoned(TimeZone::UTC).date();
     let sql = "SELECT account_id FROM pull_accounts WHERE source = ?1";
     let source = super::SOURCE.into();

@@ -14,7 +14,6 @@ use super::read::Position;
 use crate::database::{Dialect, Row, Transaction, Value};
 use crate::failure::Failure;
 use crate::forward::{Kind, Start};
-use crate::pull::clock_now;
 use crate::store::Store;
 use crate::transport::{Event, Severity};
 
@@ -70,7 +69,7 @@ pub(in crate::forward) async fn take(
     time: Duration,
 ) -> Result<Result<Lease, Held>, Failure> {
     let database = store.database();
-    let now = clock_now(database).await?;
+    let now = database.now().await?;
     let mut tx = database.begin().await?;
     let sql = "INSERT INTO forward_sinks (name, run, sent, failures, refused_in_a_row)
         VALUES (?1, 0, 0, 0, 0) ON CONFLICT (name) DO NOTHING";
@@ -137,7 +136,7 @@ impl Lease {
 
     /// Takes the time anew; returns whether it is still this sender's.
     pub(in crate::forward) async fn renew(&self, store: &Store) -> Result<bool, Failure> {
-        let now = clock_now(store.database()).await?;
+        let now = store.database().now().await?;
         let mut tx = store.database().begin().await?;
         let held = self.hold(&mut tx, now).await?;
         tx.commit().await?;
@@ -159,7 +158,7 @@ impl Lease {
         store: &Store,
         settled: Settled<'_>,
     ) -> Result<bool, Failure> {
-        let now = clock_now(store.database()).await?;
+        let now = store.database().now().await?;
         let mut tx = store.database().begin().await?;
         if !self.hold(&mut tx, now).await? {
             return Ok(false);

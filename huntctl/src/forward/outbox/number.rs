@@ -9,7 +9,6 @@ use super::{integers, list};
 use crate::database::{Dialect, Row, Transaction, Value};
 use crate::failure::{Exit, Failure};
 use crate::forward::{AccountRef, Kind, Told};
-use crate::pull::clock_now;
 use crate::store::Store;
 
 /// Records of a transaction.
@@ -75,7 +74,7 @@ async fn before(store: &Store, kind: Kind) -> Result<Option<u64>, Failure> {
     if known.first().and_then(|row| row.bool(0)) == Some(true) {
         return Ok(None);
     }
-    let now = clock_now(store.database()).await?;
+    let now = store.database().now().await?;
     let (mut tx, last) = begin(store).await?;
     let known = tx.query(sql, &[kind.name().into()]).await?;
     let known = known.first();
@@ -114,7 +113,7 @@ async fn before(store: &Store, kind: Kind) -> Result<Option<u64>, Failure> {
 /// how many numbers were given.
 async fn noted(store: &Store, kind: Kind) -> Result<(usize, u64), Failure> {
     let dialect = store.database().dialect();
-    let now = clock_now(store.database()).await?;
+    let now = store.database().now().await?;
     let (mut tx, last) = begin(store).await?;
     let skip = match dialect {
         Dialect::Sqlite => "",

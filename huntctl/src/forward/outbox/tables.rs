@@ -1,6 +1,6 @@
 //! The tables of the outbox.
 
-use crate::database::{Database, Dialect};
+use crate::database::Database;
 use crate::failure::Failure;
 
 /// Names of types that both databases take; SQLite keeps a moment as text.
@@ -67,17 +67,7 @@ const TABLES: &[&str] = &[
         PRIMARY KEY (sink, source))",
 ];
 
-/// One program makes the tables; the number is nothing but one that nobody else takes.
-const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(7253684020)::text";
-
 /// Makes the tables that are not there.
 pub(in crate::forward) async fn create(database: &Database) -> Result<(), Failure> {
-    let mut transaction = database.begin().await?;
-    if database.dialect() == Dialect::Postgres {
-        transaction.query(ONE_AT_A_TIME, &[]).await?;
-    }
-    for sql in TABLES {
-        transaction.execute(sql, &[]).await?;
-    }
-    transaction.commit().await
+    database.make_tables(TABLES).await
 }
