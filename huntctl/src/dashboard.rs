@@ -6,6 +6,7 @@
 //! organization.rs                   one organization; incidents.rs, agents.rs, identities.rs
 //! review.rs                         the quarter of an organization on one sheet of paper
 //! training.rs, data.rs              what was imported, and how old the data is
+//! list.rs, record.rs                a page that is one list, or one record
 //! asked.rs                          what a URL asks; table.rs, cell.rs, file.rs tables and files
 //! select.rs, trends.rs              what is read of the store, fields.rs of which columns
 //! chart.rs, text.rs                 how it is drawn and written
@@ -29,6 +30,7 @@ pub mod file;
 pub mod identities;
 pub mod incident;
 pub mod incidents;
+pub mod list;
 pub mod names;
 pub mod organization;
 pub mod organizations;

@@ -1,6 +1,5 @@
 //! The agents of an organization, and one agent.
 
-use askama::Template;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
@@ -9,15 +8,16 @@ use jiff::Timestamp;
 use super::asked::{Asked, Sort};
 use super::cell::{Badge, Cell, Tone};
 use super::fields::Fields;
-use super::incident::{Fact, fact};
 use super::incidents::{self, Of, choice};
-use super::organization::{self, Tab};
+use super::list::List;
+use super::organization;
 use super::page::{Page, Wrong, shown};
 use super::path::Ids;
+use super::record::{RecordPage, Shown};
 use super::select::Select;
 use super::settings::Settings;
 use super::table::{Column, Extent, Listing, Rows, Table, keys, picture, words};
-use super::{App, file, text};
+use super::{App, file, record, text};
 use crate::database::Row;
 use crate::failure::Failure;
 use crate::store::Kind;
@@ -194,15 +194,6 @@ pub async fn few(app: &App, ids: Ids, settings: &Settings, few: usize) -> Result
     Ok(table.with_more(&path, "All agents"))
 }
 
-#[derive(Template)]
-#[template(path = "dashboard/list.html")]
-struct List {
-    page: Page,
-    tabs: Vec<Tab>,
-    note: String,
-    table: Table,
-}
-
 const KNOWN: [&str; 4] = ["page", "q", "show", "sort"];
 
 /// `GET /organizations/{account}/{organization}/agents`
@@ -238,17 +229,8 @@ pub async fn of_organization_csv(
     file::answer(&listing(&app, ids, &settings, asked, Extent::All).await?)
 }
 
-#[derive(Template)]
-#[template(path = "dashboard/record.html")]
-struct Agent {
-    page: Page,
-    badges: Vec<Badge>,
-    facts: Vec<Fact>,
-    incidents: Option<Table>,
-}
-
 /// What an agent's page has of its record, in this order.
-const FACTS: [(&str, &str, Kind); 17] = [
+const FACTS: [Shown; 17] = [
     ("Platform", "platform", Kind::Text),
     ("System", "os", Kind::Text),
     ("Build", "os_build_version", Kind::Text),
@@ -271,54 +253,17 @@ const FACTS: [(&str, &str, Kind); 17] = [
 /// `GET /agents/{account}/{agent}`
 pub async fn page(State(app): State<App>, ids: Ids) -> Result<Response, Wrong> {
     let settings = Settings::read(app.store.database()).await?;
-    let mut select = select(&app.fields, ids);
-    let organization = app.fields.integer(TABLE, "organization_id");
-    let first = select.columns.len();
-    select
-        .columns
-        .extend(FACTS.map(|(_, column, kind)| app.fields.get(TABLE, column, kind)));
-    select
-        .columns
-        .extend([organization, "t.gone_at".to_owned()]);
-    let sql = format!(
-        "SELECT {} FROM agents AS t WHERE t.account_id = ?1 AND t.id = ?2",
-        select.columns.join(", ")
-    );
-    let rows = app
-        .store
-        .database()
-        .query(&sql, &[ids.account.into(), ids.id.into()])
-        .await?;
-    let Some(row) = rows.first() else {
-        return Err(Wrong::Missing(format!(
-            "The store has no agent {} of account {}. If it is new, the next `huntctl pull` \
-             brings it.",
-            ids.id, ids.account
-        )));
+    let list = select(&app.fields, ids);
+    let agent = record::read(&app, ids, list, "agent", &FACTS).await?;
+    let page = Page::of(&app, host(&agent.row), "/", Some(ids.account)).await?;
+    let page = record::below(&app, page, agent.organization, "Agents", "/agents").await;
+    let incidents = match agent.organization {
+        Some(organization) => Some(incidents_of(&app, &page, organization, ids.id).await?),
+        None => None,
     };
-    let mut page = Page::of(&app, host(row), "/", Some(ids.account)).await?;
-    let at = first + FACTS.len();
-    let mut facts = super::record::facts(row, first, &FACTS);
-    facts.insert(0, fact("Number", ids.id.to_string()));
-    if let Some(gone) = row.time(at + 1) {
-        facts.push(fact(
-            "Gone",
-            format!("the API has it no more since {}", text::moment(gone)),
-        ));
-    }
-    let mut incidents = None;
-    if let Some(id) = row.integer(at) {
-        let above = Ids { id, ..ids };
-        let name = organization::name(&app, above).await;
-        let name = name.unwrap_or_else(|_| format!("organization {id}"));
-        page = page
-            .below(name, organization::path(above, ""))
-            .below("Agents", organization::path(above, "/agents"));
-        incidents = Some(incidents_of(&app, &page, above, ids.id).await?);
-    }
-    shown(&Agent {
-        badges: badges(row, settings.stale_before(app.now())),
-        facts,
+    shown(&RecordPage {
+        badges: badges(&agent.row, settings.stale_before(app.now())),
+        facts: agent.facts,
         incidents,
         page,
     })

@@ -175,7 +175,7 @@ fn paths(series: &Series, most: i64) -> (String, String, Vec<(i64, i64)>) {
     (line, area, dots)
 }
 
-/// A trend within a line of a table.
+/// A trend of a line alone: within a table, and on the pages of the portal.
 #[derive(Clone, Debug, Template)]
 #[template(path = "dashboard/spark.html")]
 pub struct Spark {

@@ -1,6 +1,5 @@
 //! How old the data of each account is, and what to do where it is too old.
 
-use askama::Template;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
@@ -8,8 +7,9 @@ use axum::response::Response;
 use super::age::{self, Verdict};
 use super::asked::{Asked, Sort};
 use super::cell::{Badge, Cell, Tone};
+use super::list::List;
 use super::page::{Page, Wrong, shown};
-use super::table::{Column, Extent, Listing, Table, arrange, keys, words};
+use super::table::{Column, Extent, Listing, arrange, keys, words};
 use super::{App, file, text};
 use crate::failure::Failure;
 
@@ -22,15 +22,6 @@ const COLUMNS: [Column; 7] = [
     words("errors", "Errors"),
     words("source", "Source"),
 ];
-
-#[derive(Template)]
-#[template(path = "dashboard/list.html")]
-struct List {
-    page: Page,
-    tabs: Vec<super::organization::Tab>,
-    note: String,
-    table: Table,
-}
 
 const KNOWN: [&str; 3] = ["page", "q", "sort"];
 

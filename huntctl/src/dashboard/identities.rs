@@ -1,6 +1,5 @@
 //! The identities of an organization, and one identity.
 
-use askama::Template;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
@@ -8,14 +7,15 @@ use axum::response::Response;
 use super::asked::{Asked, Sort};
 use super::cell::{Badge, Cell, Tone};
 use super::fields::Fields;
-use super::incident::{Fact, fact};
 use super::incidents::choice;
-use super::organization::{self, Tab};
+use super::list::List;
+use super::organization;
 use super::page::{Page, Wrong, shown};
 use super::path::Ids;
+use super::record::{RecordPage, Shown};
 use super::select::Select;
 use super::settings::Settings;
-use super::table::{Column, Extent, Listing, Rows, Table, keys, picture, words};
+use super::table::{Column, Extent, Listing, Rows, keys, picture, words};
 use super::{App, file, record, text};
 use crate::database::Row;
 use crate::failure::Failure;
@@ -83,13 +83,9 @@ fn select(fields: &Fields, ids: Ids) -> Select {
     select.conditions = vec![
         "t.gone_at IS NULL".to_owned(),
         format!("t.account_id = {account}"),
-        format!("{} = {id}", organization_id(fields)),
+        format!("{} = {id}", fields.integer(TABLE, "organization_id")),
     ];
     select
-}
-
-fn organization_id(fields: &Fields) -> String {
-    fields.integer(TABLE, "organization_id")
 }
 
 fn badges(at_risk: Option<bool>, enabled: Option<bool>) -> Vec<Badge> {
@@ -172,15 +168,6 @@ async fn listing(
     })
 }
 
-#[derive(Template)]
-#[template(path = "dashboard/list.html")]
-struct List {
-    page: Page,
-    tabs: Vec<Tab>,
-    note: String,
-    table: Table,
-}
-
 const KNOWN: [&str; 4] = ["page", "q", "show", "sort"];
 
 /// `GET /organizations/{account}/{organization}/identities`
@@ -210,17 +197,8 @@ pub async fn of_organization_csv(
     file::answer(&listing(&app, ids, uri.query(), Extent::All).await?)
 }
 
-#[derive(Template)]
-#[template(path = "dashboard/record.html")]
-struct Identity {
-    page: Page,
-    badges: Vec<Badge>,
-    facts: Vec<Fact>,
-    incidents: Option<Table>,
-}
-
 /// What an identity's page has of its record, in this order.
-const FACTS: [(&str, &str, Kind); 13] = [
+const FACTS: [Shown; 13] = [
     ("User name", "username", Kind::Text),
     ("Email", "email", Kind::Text),
     ("Enabled", "enabled", Kind::Boolean),
@@ -242,51 +220,16 @@ const FACTS: [(&str, &str, Kind); 13] = [
 
 /// `GET /identities/{account}/{identity}`
 pub async fn page(State(app): State<App>, ids: Ids) -> Result<Response, Wrong> {
-    let mut select = select(&app.fields, ids);
-    let first = select.columns.len();
-    select
-        .columns
-        .extend(FACTS.map(|(_, column, kind)| app.fields.get(TABLE, column, kind)));
-    select
-        .columns
-        .extend([organization_id(&app.fields), "t.gone_at".to_owned()]);
-    let sql = format!(
-        "SELECT {} FROM identities AS t WHERE t.account_id = ?1 AND t.id = ?2",
-        select.columns.join(", ")
-    );
-    let rows = app
-        .store
-        .database()
-        .query(&sql, &[ids.account.into(), ids.id.into()])
-        .await?;
-    let Some(row) = rows.first() else {
-        return Err(Wrong::Missing(format!(
-            "The store has no identity {} of account {}. If it is new, the next `huntctl pull` \
-             brings it.",
-            ids.id, ids.account
-        )));
-    };
-    let mut page = Page::of(&app, name(row), "/", Some(ids.account)).await?;
-    let at = first + FACTS.len();
-    let mut facts = record::facts(row, first, &FACTS);
-    facts.insert(0, fact("Number", ids.id.to_string()));
-    if let Some(gone) = row.time(at + 1) {
-        facts.push(fact(
-            "Gone",
-            format!("the API has it no more since {}", text::moment(gone)),
-        ));
-    }
-    if let Some(id) = row.integer(at) {
-        let above = Ids { id, ..ids };
-        let name = organization::name(&app, above).await;
-        let name = name.unwrap_or_else(|_| format!("organization {id}"));
-        page = page
-            .below(name, organization::path(above, ""))
-            .below("Identities", organization::path(above, "/identities"));
-    }
-    shown(&Identity {
+    let list = select(&app.fields, ids);
+    let identity = record::read(&app, ids, list, "identity", &FACTS).await?;
+    let row = &identity.row;
+    let page = Page::of(&app, name(row), "/", Some(ids.account)).await?;
+    let of = identity.organization;
+    let page = record::below(&app, page, of, "Identities", "/identities").await;
+    shown(&RecordPage {
         badges: badges(row.bool(7), row.bool(6)),
-        facts,
+        facts: identity.facts,
+        // The store has no relation between the two.
         incidents: None,
         page,
     })

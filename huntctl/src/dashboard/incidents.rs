@@ -1,6 +1,5 @@
 //! Lists of incidents: the open ones of all accounts, and all of an organization.
 
-use askama::Template;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
@@ -8,11 +7,12 @@ use axum::response::Response;
 use super::asked::{Asked, Sort};
 use super::cell::{Badge, Cell};
 use super::fields::Fields;
-use super::organization::{self, Tab};
+use super::list::List;
+use super::organization;
 use super::page::{Page, Wrong, shown};
 use super::path::Ids;
 use super::select::Select;
-use super::table::{Choice, Column, Extent, Listing, Table, keys, words};
+use super::table::{Choice, Column, Extent, Listing, keys, words};
 use super::{App, file, text};
 use crate::database::Row;
 use crate::failure::Failure;
@@ -239,15 +239,6 @@ pub fn choice(name: &'static str, label: &'static str, words: &[(&'static str, &
         label,
         words: words.collect(),
     }
-}
-
-#[derive(Template)]
-#[template(path = "dashboard/list.html")]
-struct List {
-    page: Page,
-    tabs: Vec<Tab>,
-    note: String,
-    table: Table,
 }
 
 const KNOWN: [&str; 5] = ["account", "page", "q", "severity", "sort"];
