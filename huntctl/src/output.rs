@@ -97,6 +97,33 @@ pub fn record(
     written.and_then(|()| writeln!(out)).map_err(unwritten)
 }
 
+/// Writes what was made here as JSON for people: indented, with an end of the line.
+///
+/// # Errors
+///
+/// Where it cannot be written.
+pub fn document(mut out: impl Write, value: &Value) -> Result<(), Failure> {
+    json::pretty(&mut out, &value.to_string(), 0)
+        .and_then(|()| writeln!(out))
+        .map_err(unwritten)
+}
+
+/// Writes rows that were made here as a table with these columns.
+///
+/// # Errors
+///
+/// Where it cannot be written.
+pub fn rows(out: impl Write, look: Look, rows: &[Value], columns: &[&str]) -> Result<(), Failure> {
+    let mut listing = Listing::new(out, Format::Table, look);
+    listing.usually(columns.iter().map(|name| Column::new(name)).collect());
+    let rows = rows.iter().map(serde_json::value::to_raw_value);
+    let rows: Vec<Box<RawValue>> = rows
+        .collect::<Result<_, _>>()
+        .map_err(|problem| Failure::new(Exit::Failed, problem.to_string()))?;
+    listing.page(&rows)?;
+    listing.end()
+}
+
 /// The failure of a write to the standard output.
 pub fn unwritten(problem: io::Error) -> Failure {
     match problem.kind() {

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use clap::{Args, Command, FromArgMatches as _, Subcommand};
 use jiff::Timestamp;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -19,7 +18,7 @@ use crate::forward::{
     self, Checked, Happened, Mapping, Observer, Options, RefusedEvent, SinkReport, SinkSettings,
     SinkStatus, Start,
 };
-use crate::output::{Column, Format, Listing, json, unwritten, visible};
+use crate::output::{self, unwritten, visible};
 use crate::progress;
 use crate::stop::Stop;
 use crate::store::Store;
@@ -432,20 +431,10 @@ fn of_a_sink(sink: &SinkStatus) -> Value {
 
 /// Rows as a table, or as JSON.
 fn show(context: &Context, rows: Vec<Value>, columns: &[&str]) -> Result<Ended, Failure> {
-    let mut out = io::stdout().lock();
-    if context.globals.json {
-        json::pretty(&mut out, &Value::Array(rows).to_string(), 0)
-            .and_then(|()| writeln!(out))
-            .map_err(unwritten)?;
-        return Ok(Ended::Done);
+    let out = io::stdout().lock();
+    match context.globals.json {
+        true => output::document(out, &Value::Array(rows))?,
+        false => output::rows(out, context.look, &rows, columns)?,
     }
-    let mut listing = Listing::new(&mut out, Format::Table, context.look);
-    listing.usually(columns.iter().map(|name| Column::new(name)).collect());
-    let rows = rows.iter().map(serde_json::value::to_raw_value);
-    let rows: Vec<Box<RawValue>> = rows
-        .collect::<Result<_, _>>()
-        .map_err(|problem| Failure::new(Exit::Failed, problem.to_string()))?;
-    listing.page(&rows)?;
-    listing.end()?;
     Ok(Ended::Done)
 }

@@ -1,17 +1,16 @@
 //! The verb `status`: how old what the store has is, and how the last pulls went.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::time::Duration;
 
 use clap::{Args, Command, FromArgMatches as _};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
 
 use super::pull::time;
 use super::{Context, Ended, wait_for};
 use crate::database::Value;
 use crate::failure::{Exit, Failure};
-use crate::output::{Column, Format, Listing, json, unwritten};
+use crate::output;
 use crate::status::{self, Status, StatusRow};
 use crate::store::Store;
 
@@ -79,23 +78,14 @@ fn print(context: &Context, status: &Status) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     if context.globals.json {
         let all = serde_json::json!({"accounts": accounts, "lists": lists});
-        return json::pretty(&mut out, &all.to_string(), 0)
-            .and_then(|()| writeln!(out))
-            .map_err(unwritten);
+        return output::document(out, &all);
     }
     if accounts.is_empty() {
         context.note("nothing was pulled yet: `huntctl pull` does");
         return Ok(());
     }
     for (rows, columns) in [(accounts, &OF_AN_ACCOUNT[..]), (lists, &OF_A_LIST[..])] {
-        let mut listing = Listing::new(&mut out, Format::Table, context.look);
-        listing.usually(columns.iter().map(|name| Column::new(name)).collect());
-        let rows = rows.iter().map(serde_json::value::to_raw_value);
-        let rows: Vec<Box<RawValue>> = rows
-            .collect::<Result<_, _>>()
-            .map_err(|problem| Failure::new(Exit::Failed, problem.to_string()))?;
-        listing.page(&rows)?;
-        listing.end()?;
+        output::rows(&mut out, context.look, &rows, columns)?;
     }
     Ok(())
 }
