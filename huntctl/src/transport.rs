@@ -226,6 +226,11 @@ fn yes() -> bool {
     true
 }
 
+/// The default of `max_events`.
+fn batch() -> usize {
+    500
+}
+
 /// The default of `timeout`, in seconds.
 fn patience() -> u64 {
     30

@@ -36,7 +36,7 @@ pub struct ElasticSettings {
     /// Instead of both: the encoded form of an API key.
     pub api_key: Option<Secret>,
     /// Events of a request. 500 unless told otherwise.
-    #[serde(default = "events")]
+    #[serde(default = "super::batch")]
     pub max_events: usize,
     /// Bytes of a request. 5,000,000 unless told otherwise.
     #[serde(default = "bytes")]
@@ -48,10 +48,6 @@ pub struct ElasticSettings {
 
 fn data_stream() -> String {
     "logs-huntress.{{kind}}-default".to_owned()
-}
-
-fn events() -> usize {
-    500
 }
 
 fn bytes() -> usize {

@@ -48,7 +48,7 @@ pub struct LokiSettings {
     #[serde(default = "line_bytes")]
     pub max_line_bytes: usize,
     /// Events of a request. 500 unless told otherwise.
-    #[serde(default = "events")]
+    #[serde(default = "super::batch")]
     pub max_events: usize,
     /// Bytes of a request. 1,000,000 unless told otherwise.
     #[serde(default = "bytes")]
@@ -64,10 +64,6 @@ fn job() -> BTreeMap<String, String> {
 
 fn line_bytes() -> usize {
     256_000
-}
-
-fn events() -> usize {
-    500
 }
 
 fn bytes() -> usize {

@@ -50,7 +50,7 @@ pub struct SplunkSettings {
     #[serde(default = "ack_patience")]
     pub ack_timeout: u64,
     /// Events of a request. 500 unless told otherwise.
-    #[serde(default = "events")]
+    #[serde(default = "super::batch")]
     pub max_events: usize,
     /// Bytes of a request. 800,000 unless told otherwise.
     #[serde(default = "bytes")]
@@ -70,10 +70,6 @@ fn source_type() -> String {
 
 fn ack_patience() -> u64 {
     120
-}
-
-fn events() -> usize {
-    500
 }
 
 fn bytes() -> usize {
