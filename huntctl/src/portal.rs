@@ -4,14 +4,13 @@
 //! ```text
 //! link.rs     makes links and reads them; the only place that says which organization is meant
 //! report.rs   the counts of one organization, by queries that name its account and itself
-//! page.rs     the same as a page; chart.rs draws the trend
+//! page.rs     the same as a page, with the trend as the dashboard draws it
 //! ```
 //!
 //! Nothing is asked of the store before the signature was right, and the organization that is asked
 //! for is the one that was signed. The path names it, too, and must agree. The page and its JSON
 //! say the same, so one link opens both.
 
-mod chart;
 mod link;
 mod page;
 mod report;

@@ -1,12 +1,15 @@
 //! A report as a page. Texts of the store are written by others, and escaped by askama.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Response};
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan as _};
 
-use super::chart::Chart;
-use super::report::Report;
+use super::report::{Day, Report};
+use crate::dashboard::chart::{Series, Spark};
 
 #[derive(Template)]
 #[template(path = "portal/report.html")]
@@ -16,7 +19,7 @@ struct ReportPage<'a> {
     data_as_of: Option<String>,
     expires: String,
     billable: [(&'static str, Option<i64>); 4],
-    chart: Option<Chart>,
+    trend: Option<Spark>,
 }
 
 #[derive(Template)]
@@ -40,8 +43,20 @@ pub(super) fn report(report: &Report) -> Response {
             ("Sources of logs", billable.log_sources),
             ("Learners", billable.learners),
         ],
-        chart: Chart::of(&report.trend),
+        trend: series(&report.trend).map(|series| Spark::new(&series)),
     })
+}
+
+/// The open incidents from the first day that was counted to the last; none where these are
+/// one, which is no trend.
+fn series(days: &[Day]) -> Option<Series> {
+    let counted = days.iter();
+    let counted = counted.filter_map(|day| Some((day.day, day.incidents_open?)));
+    let counted: BTreeMap<Date, i64> = counted.collect();
+    let (first, last) = (*counted.keys().next()?, *counted.keys().next_back()?);
+    let days = first.series(1.day()).take_while(|day| *day <= last);
+    let series = days.map(|day| (day, counted.get(&day).copied()));
+    (first < last).then(|| series.collect())
 }
 
 /// A page that says why there is none.
@@ -61,4 +76,33 @@ fn shown(page: &impl Template) -> Response {
 
 fn moment(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trend_has_every_day_and_says_which_were_not_counted() {
+        let date = |day| jiff::civil::date(2026, 11, day);
+        let series = |counts: &[(i8, Option<i64>)]| {
+            let day = |(day, incidents_open): &(i8, _)| Day {
+                day: date(*day),
+                incidents_open: *incidents_open,
+                agents: None,
+            };
+            series(&counts.iter().map(day).collect::<Vec<_>>())
+        };
+        assert_eq!(
+            series(&[(1, None), (2, Some(4)), (3, None), (5, Some(1))]),
+            Some(vec![
+                (date(2), Some(4)),
+                (date(3), None),
+                (date(4), None),
+                (date(5), Some(1))
+            ])
+        );
+        assert_eq!(series(&[]), None);
+        assert_eq!(series(&[(1, Some(3)), (2, None)]), None);
+    }
 }
