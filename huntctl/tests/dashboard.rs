@@ -37,6 +37,7 @@ on_each_database! {
     pages:
         each_page_shows_what_the_store_has,
         an_empty_store_says_what_fills_it,
+        what_is_gone_is_told_and_in_no_list,
         what_the_document_lacks_is_not_known,
         the_age_of_the_data_is_on_each_page;
     links:

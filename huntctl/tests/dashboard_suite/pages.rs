@@ -4,7 +4,7 @@ use huntctl::store::Store;
 use jiff::ToSpan as _;
 use serde_json::Value;
 
-use super::fixture::{pulled, small};
+use super::fixture::{pulled, say, small};
 use super::site::{Site, now};
 use crate::databases::Place;
 
@@ -40,6 +40,39 @@ pub async fn each_page_shows_what_the_store_has(place: Place) {
         insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false }, {
             insta::assert_snapshot!(name, page.outline());
         });
+    }
+    place.remove().await;
+}
+
+pub async fn what_is_gone_is_told_and_in_no_list(place: Place) {
+    let store = place.store().await;
+    small(&store).await;
+    let site = Site::new(&store);
+    let gone = now() - 1.hour();
+    for (table, id, page, list) in [
+        ("agents", 3, "/agents/1/3", "/organizations/1/1/agents.csv"),
+        (
+            "identities",
+            3,
+            "/identities/1/3",
+            "/organizations/1/1/identities.csv",
+        ),
+        (
+            "incident_reports",
+            1,
+            "/incidents/1/1",
+            "/organizations/1/1/incidents.csv",
+        ),
+    ] {
+        let told = "the API has it no more since";
+        let before = site.file(list).await.len();
+        assert!(!site.page(page).await.text().contains(told), "{page}");
+        let sql = format!("UPDATE {table} SET gone_at = ?1 WHERE account_id = 1 AND id = {id}");
+        say(&store, &sql, &[gone.into()]).await;
+        let text = site.page(page).await.text();
+        let since = format!("{told} {}", gone.strftime("%Y-%m-%d %H:%M UTC"));
+        assert!(text.contains(&since), "{page}: {text}");
+        assert_eq!(site.file(list).await.len(), before - 1, "{list}");
     }
     place.remove().await;
 }

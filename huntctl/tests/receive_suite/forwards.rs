@@ -112,3 +112,20 @@ async fn a_pull_forwards_what_it_has_changed() {
     );
     assert!(refused.stdout.is_empty());
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_that_stays_up_forwards_meanwhile() {
+    let simulator = small().incident_reports(4).start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("huntctl.toml"), SINK).unwrap();
+    let mut command = against(&simulator, folder.path(), &["pull", "--every", "2s"]);
+    let mut child = Process(command.spawn().unwrap());
+    until(folder.path(), 4).await;
+    let changed = json!({"severity": "critical", "subject": "now"});
+    let changed = number(&simulator.put("incident_reports", changed).unwrap());
+    assert_eq!(until(folder.path(), 5).await[4..], [changed]);
+    signal(&child.0, "TERM");
+    let ended = tokio::task::spawn_blocking(move || child.0.wait().unwrap());
+    assert!(ended.await.unwrap().success());
+}
